@@ -1,0 +1,253 @@
+//! Envoy's stand-in for unit tests: it remembers what a filter did and answers what a test told it.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, HashMap},
+    time::{Duration, SystemTime},
+};
+
+use crate::{Call, CallId, CallRefused, Counter, Headers, Host, Level, Reply, Side};
+
+/// A call that a filter sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentCall {
+    /// Its id.
+    pub id: CallId,
+    /// Name of the cluster.
+    pub cluster: String,
+    /// `:method`.
+    pub method: String,
+    /// `:path`.
+    pub path: String,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Longest wait.
+    pub timeout: Duration,
+}
+
+/// A host in memory. Like Envoy's it is shared, so every method takes `&self`.
+#[derive(Debug)]
+pub struct MockHost {
+    now: Cell<SystemTime>,
+    properties: RefCell<HashMap<Vec<String>, Vec<u8>>>,
+    request: RefCell<Vec<(String, Vec<u8>)>>,
+    response: RefCell<Vec<(String, Vec<u8>)>>,
+    body: RefCell<Vec<u8>>,
+    refuse_calls: Cell<bool>,
+    next_call: Cell<u32>,
+    calls: RefCell<Vec<SentCall>>,
+    resumed: RefCell<Vec<Side>>,
+    reply: RefCell<Option<Reply>>,
+    log: RefCell<Vec<String>>,
+    counter_names: RefCell<Vec<String>>,
+    counts: RefCell<BTreeMap<String, u64>>,
+}
+
+impl Default for MockHost {
+    fn default() -> Self {
+        Self {
+            // 2025-01-01: after anything that a test calls the past.
+            now: Cell::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_735_689_600)),
+            properties: RefCell::default(),
+            request: RefCell::default(),
+            response: RefCell::default(),
+            body: RefCell::default(),
+            refuse_calls: Cell::default(),
+            next_call: Cell::default(),
+            calls: RefCell::default(),
+            resumed: RefCell::default(),
+            reply: RefCell::default(),
+            log: RefCell::default(),
+            counter_names: RefCell::default(),
+            counts: RefCell::default(),
+        }
+    }
+}
+
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+fn owned(pairs: Pairs<'_>) -> Vec<(String, Vec<u8>)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+impl MockHost {
+    /// A host with these request headers.
+    #[must_use]
+    pub fn with_request(headers: Pairs<'_>) -> Self {
+        let host = Self::default();
+        host.request.replace(owned(headers));
+        host
+    }
+
+    /// Begins a new stream on the same host: other request headers, nothing answered, no filter state.
+    pub fn next_stream(&self, headers: Pairs<'_>) {
+        self.request.replace(owned(headers));
+        self.response.take();
+        self.reply.take();
+        self.resumed.take();
+        self.properties.borrow_mut().retain(|path, _| path.len() > 1);
+    }
+
+    /// Gives the response headers.
+    pub fn set_response(&self, headers: Pairs<'_>) {
+        self.response.replace(owned(headers));
+    }
+
+    /// Adds a request header whose value is any bytes.
+    pub fn add_raw_request_header(&self, name: &str, value: &[u8]) {
+        self.request.borrow_mut().push((name.to_owned(), value.to_vec()));
+    }
+
+    /// Gives the next chunk of a body.
+    pub fn set_body(&self, chunk: &[u8]) {
+        self.body.replace(chunk.to_vec());
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        self.now.set(self.now.get() + by);
+    }
+
+    /// Sets the clock, in seconds since 1970.
+    pub fn set_unix_time(&self, seconds: u64) {
+        self.now.set(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    }
+
+    /// Sets a property.
+    pub fn set_property(&self, path: &[&str], value: &[u8]) {
+        let path = path.iter().map(|part| (*part).to_owned()).collect();
+        self.properties.borrow_mut().insert(path, value.to_vec());
+    }
+
+    /// Sets strings in a namespace of the route's metadata.
+    pub fn set_route_metadata(&self, namespace: &str, strings: Pairs<'_>) {
+        for (key, value) in strings {
+            self.set_property(&["xds", "route_metadata", "filter_metadata", namespace, key], value.as_bytes());
+        }
+    }
+
+    /// From now on calls are refused at once, or not.
+    pub fn refuse_calls(&self, refuse: bool) {
+        self.refuse_calls.set(refuse);
+    }
+
+    /// The calls sent since this was last asked.
+    pub fn take_calls(&self) -> Vec<SentCall> {
+        self.calls.take()
+    }
+
+    /// What was resumed since this was last asked.
+    pub fn take_resumed(&self) -> Vec<Side> {
+        self.resumed.take()
+    }
+
+    /// The local reply, if one was sent.
+    #[must_use]
+    pub fn replied(&self) -> Option<Reply> {
+        self.reply.borrow().clone()
+    }
+
+    /// The lines logged.
+    #[must_use]
+    pub fn logged(&self) -> Vec<String> {
+        self.log.borrow().clone()
+    }
+
+    /// The value of a counter; 0 if it was never counted.
+    #[must_use]
+    pub fn counted(&self, name: &str) -> u64 {
+        self.counts.borrow().get(name).copied().unwrap_or_default()
+    }
+
+    fn side(&self, side: Side) -> &RefCell<Vec<(String, Vec<u8>)>> {
+        match side {
+            Side::Request => &self.request,
+            Side::Response => &self.response,
+        }
+    }
+}
+
+impl Host for MockHost {
+    fn now(&self) -> SystemTime {
+        self.now.get()
+    }
+
+    fn log(&self, _level: Level, message: &str) {
+        self.log.borrow_mut().push(message.to_owned());
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        let path: Vec<String> = path.iter().map(|part| (*part).to_owned()).collect();
+        self.properties.borrow().get(&path).cloned()
+    }
+
+    fn set_filter_state(&self, key: &str, value: &[u8]) {
+        self.set_property(&[key], value);
+    }
+
+    fn headers(&self, side: Side) -> Headers {
+        self.side(side).borrow().iter().map(|(name, value)| (name, value)).collect()
+    }
+
+    fn set_header(&self, side: Side, name: &str, value: &[u8]) {
+        self.remove_header(side, name);
+        self.add_header(side, name, value);
+    }
+
+    fn add_header(&self, side: Side, name: &str, value: &[u8]) {
+        self.side(side).borrow_mut().push((name.to_owned(), value.to_vec()));
+    }
+
+    fn remove_header(&self, side: Side, name: &str) {
+        self.side(side).borrow_mut().retain(|(key, _)| key != name);
+    }
+
+    fn body(&self, _side: Side, length: usize) -> Vec<u8> {
+        let mut body = self.body.borrow().clone();
+        body.truncate(length);
+        body
+    }
+
+    fn call(&self, call: &Call<'_>) -> Result<CallId, CallRefused> {
+        if self.refuse_calls.get() {
+            return Err(CallRefused);
+        }
+        let id = CallId(self.next_call.replace(self.next_call.get() + 1));
+        self.calls.borrow_mut().push(SentCall {
+            id,
+            cluster: call.cluster.to_owned(),
+            method: call.method.to_owned(),
+            path: call.path.to_owned(),
+            headers: call.headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            body: call.body.to_vec(),
+            timeout: call.timeout,
+        });
+        Ok(id)
+    }
+
+    fn resume(&self, side: Side) {
+        self.resumed.borrow_mut().push(side);
+    }
+
+    fn reply(&self, reply: Reply) {
+        self.reply.borrow_mut().get_or_insert(reply);
+    }
+
+    fn counter(&self, name: &str) -> Counter {
+        let mut names = self.counter_names.borrow_mut();
+        let position = names.iter().position(|known| known == name).unwrap_or_else(|| {
+            names.push(name.to_owned());
+            names.len() - 1
+        });
+        Counter(u32::try_from(position).unwrap_or_default())
+    }
+
+    fn count(&self, counter: Counter) {
+        let index = usize::try_from(counter.0).unwrap_or_default();
+        if let Some(name) = self.counter_names.borrow().get(index) {
+            *self.counts.borrow_mut().entry(name.clone()).or_default() += 1;
+        }
+    }
+}

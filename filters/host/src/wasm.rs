@@ -1,0 +1,223 @@
+//! The way to Envoy: proxy-wasm's callbacks and host calls.
+
+use std::{
+    cell::Cell,
+    rc::Rc,
+    time::{Duration, SystemTime},
+};
+
+use proxy_wasm::{
+    hostcalls,
+    traits::{Context, HttpContext, RootContext},
+    types::{Action, BufferType, ContextType, LogLevel, MapType, MetricType},
+};
+
+use crate::{
+    Call, CallId, CallOutcome, CallRefused, Counter, Flow, Headers, Host, Level, Plugin, Reply, Side, Stream,
+};
+
+/// Starts a plugin: what the module's `_initialize` does.
+pub fn start<P: Plugin>() {
+    proxy_wasm::set_log_level(LogLevel::Info);
+    proxy_wasm::set_root_context(|_| Box::new(Root::<P> { plugin: None }));
+}
+
+struct Root<P> {
+    plugin: Option<Rc<P>>,
+}
+
+impl<P: Plugin> Context for Root<P> {}
+
+impl<P: Plugin> RootContext for Root<P> {
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let host = Envoy::default();
+        let configuration = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
+        match P::configure(&host, &configuration.ok().flatten().unwrap_or_default()) {
+            Ok(plugin) => {
+                self.plugin = Some(Rc::new(plugin));
+                true
+            }
+            Err(reason) => {
+                host.log(Level::Error, &format!("configuration refused: {reason}"));
+                false
+            }
+        }
+    }
+
+    fn create_http_context(&self, _context_id: u32) -> Option<Box<dyn HttpContext>> {
+        let plugin = self.plugin.as_ref()?;
+        Some(Box::new(Http { stream: plugin.open(), host: Envoy::default() }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+struct Http<S> {
+    stream: S,
+    host: Envoy,
+}
+
+impl<S: Stream> Context for Http<S> {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        if self.host.replied.get() {
+            return;
+        }
+        let outcome = if headers == 0 { CallOutcome::Reset } else { answer(body) };
+        self.stream.on_call(&self.host, CallId(token), outcome);
+    }
+}
+
+fn answer(body_size: usize) -> CallOutcome {
+    let headers = read_headers(MapType::HttpCallResponseHeaders);
+    let status = headers.only(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+    let body = match body_size {
+        0 => None,
+        size => hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten(),
+    };
+    match status {
+        None => CallOutcome::Reset,
+        Some(status) => CallOutcome::Answered { status, headers, body: body.unwrap_or_default() },
+    }
+}
+
+impl<S: Stream> HttpContext for Http<S> {
+    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        self.request_action(|stream, host| stream.on_request_headers(host, end_of_stream))
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
+        action(self.stream.on_response_headers(&self.host, end_of_stream))
+    }
+
+    fn on_http_response_body(&mut self, length: usize, end_of_stream: bool) -> Action {
+        self.stream.on_response_body(&self.host, length, end_of_stream);
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        self.stream.on_response_trailers(&self.host);
+        Action::Continue
+    }
+}
+
+impl<S: Stream> Http<S> {
+    fn request_action(&mut self, callback: impl FnOnce(&mut S, &Envoy) -> Flow) -> Action {
+        let flow = callback(&mut self.stream, &self.host);
+        // After a local reply the request must not go on, whatever the filter said.
+        if self.host.replied.get() { Action::Pause } else { action(flow) }
+    }
+}
+
+fn action(flow: Flow) -> Action {
+    match flow {
+        Flow::Continue => Action::Continue,
+        Flow::Pause => Action::Pause,
+    }
+}
+
+/// Envoy, as one stream (or the configuration) sees it.
+#[derive(Default)]
+struct Envoy {
+    replied: Cell<bool>,
+}
+
+fn header_map(side: Side) -> MapType {
+    match side {
+        Side::Request => MapType::HttpRequestHeaders,
+        Side::Response => MapType::HttpResponseHeaders,
+    }
+}
+
+fn read_headers(map: MapType) -> Headers {
+    let pairs = hostcalls::get_map_bytes(map).unwrap_or_default();
+    Headers::new(pairs.into_iter().map(|(name, value)| (name.into_bytes(), value)).collect())
+}
+
+// The results that are dropped below are those of calls that fail only where there is nothing left to do: a
+// stream that is gone, a header map that is not there any more.
+impl Host for Envoy {
+    fn now(&self) -> SystemTime {
+        hostcalls::get_current_time().unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        let level = match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warn => LogLevel::Warn,
+            Level::Error => LogLevel::Error,
+        };
+        let _ = hostcalls::log(level, message);
+    }
+
+    fn property(&self, path: &[&str]) -> Option<Vec<u8>> {
+        hostcalls::get_property(path.to_vec()).ok().flatten()
+    }
+
+    fn set_filter_state(&self, key: &str, value: &[u8]) {
+        if hostcalls::set_property(vec![key], Some(value)).is_err() {
+            self.log(Level::Error, &format!("Envoy refused the filter state '{key}'"));
+        }
+    }
+
+    fn headers(&self, side: Side) -> Headers {
+        read_headers(header_map(side))
+    }
+
+    fn set_header(&self, side: Side, name: &str, value: &[u8]) {
+        let _ = hostcalls::set_map_value_bytes(header_map(side), name, Some(value));
+    }
+
+    fn add_header(&self, side: Side, name: &str, value: &[u8]) {
+        let _ = hostcalls::add_map_value_bytes(header_map(side), name, value);
+    }
+
+    fn remove_header(&self, side: Side, name: &str) {
+        let _ = hostcalls::remove_map_value(header_map(side), name);
+    }
+
+    fn body(&self, side: Side, length: usize) -> Vec<u8> {
+        let buffer = match side {
+            Side::Request => BufferType::HttpRequestBody,
+            Side::Response => BufferType::HttpResponseBody,
+        };
+        hostcalls::get_buffer(buffer, 0, length).ok().flatten().unwrap_or_default()
+    }
+
+    fn call(&self, call: &Call<'_>) -> Result<CallId, CallRefused> {
+        let mut headers =
+            vec![(":method", call.method), (":path", call.path), (":authority", call.cluster)];
+        headers.extend_from_slice(call.headers);
+        let body = (!call.body.is_empty()).then_some(call.body);
+        let timeout = call.timeout.max(Duration::from_millis(1));
+        hostcalls::dispatch_http_call(call.cluster, headers, body, Vec::new(), timeout)
+            .map(CallId)
+            .map_err(|_| CallRefused)
+    }
+
+    fn resume(&self, side: Side) {
+        let _ = match side {
+            Side::Request => hostcalls::resume_http_request(),
+            Side::Response => hostcalls::resume_http_response(),
+        };
+    }
+
+    fn reply(&self, reply: Reply) {
+        if self.replied.replace(true) {
+            return;
+        }
+        let headers = reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let body = (!reply.body.is_empty()).then_some(reply.body.as_slice());
+        let _ = hostcalls::send_http_response(u32::from(reply.status), headers, body);
+    }
+
+    fn counter(&self, name: &str) -> Counter {
+        Counter(hostcalls::define_metric(MetricType::Counter, name).unwrap_or_default())
+    }
+
+    fn count(&self, counter: Counter) {
+        let _ = hostcalls::increment_metric(counter.0, 1);
+    }
+}

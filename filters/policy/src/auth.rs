@@ -1,0 +1,279 @@
+//! Who may pass: the policy of a route and the configuration of the auth filter.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Invalid,
+    invalid::{Check, check_each, check_header_name},
+    placement::Placement,
+};
+
+/// Name of the filter in Envoy's chain, and of its namespace in a route's metadata.
+pub const FILTER: &str = "ferrox.auth";
+
+/// What a request must bring to pass a route.
+///
+/// At least one of `jwt` and `api_key` is set; either satisfies the policy. A request that brings both
+/// must have both in order: what is not allowed is refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AuthPolicy {
+    /// Accept a bearer token (RFC 6750) of one of these providers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<AcceptJwt>,
+    /// Accept an API key of a consumer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<AcceptApiKey>,
+    /// Scopes that the token or the consumer must hold, all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}
+
+/// Which tokens a route accepts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AcceptJwt {
+    /// Names of JWT providers. Empty: any provider that the gateway knows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub providers: Vec<String>,
+}
+
+/// Where a route looks for an API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AcceptApiKey {
+    /// The request header that carries the key, in lower case. Default: `x-api-key`. It is removed before the
+    /// request goes on.
+    #[serde(default = "default_key_header")]
+    pub header: String,
+}
+
+impl Default for AcceptApiKey {
+    fn default() -> Self {
+        Self { header: default_key_header() }
+    }
+}
+
+fn default_key_header() -> String {
+    "x-api-key".to_owned()
+}
+
+impl Check for AuthPolicy {
+    fn check(&self) -> Result<(), Invalid> {
+        if self.jwt.is_none() && self.api_key.is_none() {
+            return Err(Invalid::new("", "one of jwt and api_key is needed, or nobody could pass"));
+        }
+        if let Some(api_key) = &self.api_key {
+            check_header_name(&api_key.header).map_err(|e| Invalid::new("api_key.header", e))?;
+            if api_key.header == "authorization" {
+                return Err(Invalid::new("api_key.header", "authorization carries tokens, choose another header"));
+            }
+        }
+        for (index, scope) in self.scopes.iter().enumerate() {
+            check_scope(scope).map_err(|e| Invalid::new(format!("scopes[{index}]"), e))?;
+        }
+        Ok(())
+    }
+}
+
+/// A scope token of RFC 6749 section 3.3: printable ASCII without space, `"` and `\`.
+pub fn check_scope(scope: &str) -> Result<(), String> {
+    let allowed = |b: u8| b.is_ascii_graphic() && b != b'"' && b != b'\\';
+    if scope.is_empty() || !scope.bytes().all(allowed) {
+        return Err(format!("'{scope}' is no scope (RFC 6749 section 3.3)"));
+    }
+    Ok(())
+}
+
+/// Plugin configuration of the auth filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Who may issue tokens. Names and issuers are unique.
+    #[serde(default)]
+    pub providers: Vec<JwtProvider>,
+    /// Who holds API keys. Names are unique, and so is every key.
+    #[serde(default)]
+    pub consumers: Vec<Consumer>,
+    /// Policies for requests whose route carries none, where there is no Ferrox control plane.
+    #[serde(default)]
+    pub policies: Placement<AuthPolicy>,
+}
+
+/// An issuer of tokens and the keys that it signs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct JwtProvider {
+    /// The name that policies use.
+    pub name: String,
+    /// The `iss` claim, compared byte for byte.
+    pub issuer: String,
+    /// Accepted `aud` values, one is enough. Never empty: a token for somebody else is not for us.
+    pub audiences: Vec<String>,
+    /// The keys, as a JWK Set (RFC 7517 section 5). Each key is used only for the algorithm that it fits.
+    pub jwks: JwkSet,
+    /// How far the clocks may differ, in seconds, 0 to 300. Default: 60.
+    #[serde(default = "default_leeway")]
+    pub leeway_seconds: u32,
+}
+
+fn default_leeway() -> u32 {
+    60
+}
+
+/// A JWK Set (RFC 7517 section 5). The keys are parsed by the filter's own code (`ferrox-auth`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JwkSet {
+    /// JSON Web Keys; 1 to 32 of them.
+    pub keys: Vec<serde_json::Value>,
+}
+
+/// Somebody who holds API keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Consumer {
+    /// The name, as it is passed on to the upstream and counted by limits.
+    pub name: String,
+    /// What the consumer may do.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// SHA-256 of each live key, 64 lower-case hex digits. The key itself is never shipped.
+    #[serde(default)]
+    pub key_sha256: Vec<String>,
+}
+
+impl Check for AuthConfig {
+    fn check(&self) -> Result<(), Invalid> {
+        check_each("providers", &self.providers)?;
+        check_each("consumers", &self.consumers)?;
+        check_unique("providers", "name", self.providers.iter().map(|p| p.name.as_str()))?;
+        check_unique("providers", "issuer", self.providers.iter().map(|p| p.issuer.as_str()))?;
+        check_unique("consumers", "name", self.consumers.iter().map(|c| c.name.as_str()))?;
+        let keys = self.consumers.iter().flat_map(|c| c.key_sha256.iter().map(String::as_str));
+        check_unique("consumers", "key_sha256", keys)?;
+        self.policies.check().map_err(|invalid| invalid.within("policies"))?;
+        for policy in self.policies.iter() {
+            for name in policy.jwt.iter().flat_map(|jwt| &jwt.providers) {
+                if !self.providers.iter().any(|provider| provider.name == *name) {
+                    return Err(Invalid::new("policies", format!("there is no provider '{name}'")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_unique<'a>(
+    field: &str,
+    part: &str,
+    values: impl Iterator<Item = &'a str>,
+) -> Result<(), Invalid> {
+    let mut seen = std::collections::HashSet::new();
+    for value in values {
+        if !seen.insert(value) {
+            return Err(Invalid::new(field, format!("{part} '{value}' stands twice")));
+        }
+    }
+    Ok(())
+}
+
+impl Check for JwtProvider {
+    fn check(&self) -> Result<(), Invalid> {
+        if self.name.is_empty() {
+            return Err(Invalid::new("name", "must not be empty"));
+        }
+        if self.issuer.is_empty() {
+            return Err(Invalid::new("issuer", "must not be empty"));
+        }
+        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            return Err(Invalid::new("audiences", "needs at least one audience, none of them empty"));
+        }
+        if self.leeway_seconds > 300 {
+            return Err(Invalid::new("leeway_seconds", "must be at most 300"));
+        }
+        if self.jwks.keys.is_empty() || self.jwks.keys.len() > 32 {
+            return Err(Invalid::new("jwks.keys", "needs 1 to 32 keys"));
+        }
+        Ok(())
+    }
+}
+
+impl Check for Consumer {
+    fn check(&self) -> Result<(), Invalid> {
+        // The name travels as a header value.
+        if self.name.is_empty() || !self.name.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Invalid::new("name", "must be printable ASCII without spaces"));
+        }
+        for (index, scope) in self.scopes.iter().enumerate() {
+            check_scope(scope).map_err(|e| Invalid::new(format!("scopes[{index}]"), e))?;
+        }
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        for (index, key) in self.key_sha256.iter().enumerate() {
+            if key.len() != 64 || !key.bytes().all(hex) {
+                return Err(Invalid::new(format!("key_sha256[{index}]"), "must be 64 lower-case hex digits"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn refusal<T: serde::de::DeserializeOwned + Check>(json: serde_json::Value) -> String {
+        parse::<T>(json.to_string().as_bytes()).err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn a_policy_that_nobody_could_satisfy_is_refused() {
+        assert!(refusal::<AuthPolicy>(serde_json::json!({})).contains("one of jwt and api_key"));
+    }
+
+    #[test]
+    fn a_policy_names_its_wrong_field() {
+        let json = serde_json::json!({"api_key": {"header": "X-Api-Key"}});
+        assert!(refusal::<AuthPolicy>(json).starts_with("api_key.header: 'X-Api-Key'"));
+        let json = serde_json::json!({"api_key": {}, "scopes": ["read", "a b"]});
+        assert!(refusal::<AuthPolicy>(json).starts_with("scopes[1]: 'a b' is no scope"));
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let policy: AuthPolicy = parse(br#"{"api_key":{},"jwt":{}}"#).unwrap();
+        assert_eq!(policy.api_key.unwrap().header, "x-api-key");
+        assert!(policy.jwt.unwrap().providers.is_empty());
+    }
+
+    #[test]
+    fn a_configuration_with_two_providers_of_one_issuer_is_refused() {
+        let provider = |name: &str| {
+            serde_json::json!({"name": name, "issuer": "https://id", "audiences": ["api"], "jwks": {"keys": [{}]}})
+        };
+        let json = serde_json::json!({"providers": [provider("a"), provider("b")]});
+        assert_eq!(refusal::<AuthConfig>(json), "providers: issuer 'https://id' stands twice");
+    }
+
+    #[test]
+    fn a_standalone_policy_must_name_known_providers() {
+        let json = serde_json::json!({"policies": {"default": {"jwt": {"providers": ["nobody"]}}}});
+        assert_eq!(refusal::<AuthConfig>(json), "policies: there is no provider 'nobody'");
+    }
+
+    #[test]
+    fn a_key_must_be_a_digest() {
+        let json = serde_json::json!({"consumers": [{"name": "acme", "key_sha256": ["secret"]}]});
+        assert_eq!(
+            refusal::<AuthConfig>(json),
+            "consumers[0].key_sha256[0]: must be 64 lower-case hex digits"
+        );
+    }
+}

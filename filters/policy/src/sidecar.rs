@@ -1,0 +1,89 @@
+//! The messages between the filters and the Redis sidecar.
+//!
+//! | request | answers |
+//! |---|---|
+//! | `POST /v1/limits`, a [`LimitsRequest`] | 200 with a [`LimitsResponse`] |
+//! | `GET /v1/cache/{name}` | 200 with the entry's bytes, 404 |
+//! | `PUT /v1/cache/{name}` with [`TTL_HEADER`], the entry's bytes | 204 |
+//!
+//! `{name}` is 64 lower-case hex digits ([`crate::key::Key::digest`]). Any of them answers 400 for a request
+//! that makes no sense, 413 for one that is too large, 503 when Redis cannot be used and 504 when it did not answer in time; the
+//! body is then a sentence for the log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Invalid, invalid::Check};
+
+/// Path of a decision on limits.
+pub const LIMITS_PATH: &str = "/v1/limits";
+/// Path of cache entries; a `/` and the entry's name follow.
+pub const CACHE_PATH: &str = "/v1/cache";
+/// Request header of a `PUT` of a cache entry: seconds until it expires, at least 1.
+pub const TTL_HEADER: &str = "x-ferrox-ttl";
+
+/// Where a filter finds the sidecar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Sidecar {
+    /// Name of the Envoy cluster that leads to it.
+    pub cluster: String,
+    /// Longest wait for an answer in milliseconds: 1 to 10,000. Default: 100.
+    #[serde(default = "default_timeout_ms")]
+    pub timeout_ms: u32,
+}
+
+fn default_timeout_ms() -> u32 {
+    100
+}
+
+impl Check for Sidecar {
+    fn check(&self) -> Result<(), Invalid> {
+        if self.cluster.is_empty() {
+            return Err(Invalid::new("cluster", "must not be empty"));
+        }
+        // Zero would mean no time-out to Envoy.
+        if !(1..=10_000).contains(&self.timeout_ms) {
+            return Err(Invalid::new("timeout_ms", "must be 1 to 10000"));
+        }
+        Ok(())
+    }
+}
+
+/// Asks to count one request against each of some limits: all of them, or none when one is exceeded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsRequest {
+    /// 1 to 8 limits with different keys.
+    pub limits: Vec<LimitCheck>,
+}
+
+/// One limit to count against.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitCheck {
+    /// Key of the count, by [`crate::key`].
+    pub key: String,
+    /// How many requests may pass in a window, at least 1.
+    pub limit: u64,
+    /// Length of the window in milliseconds, at least 1.
+    pub window_ms: u64,
+}
+
+/// The decision on a [`LimitsRequest`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsResponse {
+    /// Whether the request may pass; it was counted exactly if so.
+    pub allowed: bool,
+    /// The state of each limit after the decision, in the order of the request.
+    pub limits: Vec<LimitState>,
+}
+
+/// The state of one limit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitState {
+    /// Whether this limit had room for the request.
+    pub allowed: bool,
+    /// How many more requests may pass in this window.
+    pub remaining: u64,
+    /// Milliseconds until the window ends; the whole window when none has begun.
+    pub reset_ms: u64,
+}
