@@ -1,1 +1,28 @@
-//! probe
+//! The auth filter of Ferrox: who may pass a route.
+//!
+//! A route's [`AuthPolicy`](ferrox_policy::auth::AuthPolicy) says what a request must bring: a bearer token
+//! (JWT, RFC 7519) of a known provider, an API key of a known consumer, or either, and which scopes. The
+//! filter decides with what stands in its configuration; it calls nobody.
+//!
+//! Along the way of a request: `filter` finds the policy, `credentials` takes what the request brings,
+//! `token` and `api_key` verify it, `decision` puts the two together, `answer` is what a refused client gets.
+//!
+//! The control plane calls [`check`] before it sends a configuration, so that what it sends is accepted.
+
+mod answer;
+mod api_key;
+mod claims;
+mod credentials;
+mod decision;
+mod denial;
+mod filter;
+mod jwk;
+mod jws;
+mod keys;
+mod metrics;
+mod token;
+
+pub use decision::check;
+pub use filter::{Auth, Guard};
+
+ferrox_host::plugin!(Auth);

@@ -38,7 +38,12 @@ impl Headers {
 
 impl<N: AsRef<[u8]>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Self(pairs.into_iter().map(|(name, value)| (name.as_ref().to_vec(), value.as_ref().to_vec())).collect())
+        Self(
+            pairs
+                .into_iter()
+                .map(|(name, value)| (name.as_ref().to_vec(), value.as_ref().to_vec()))
+                .collect(),
+        )
     }
 }
 

@@ -35,7 +35,10 @@ pub use proxy_wasm;
 #[macro_export]
 macro_rules! plugin {
     ($plugin:ty) => {
+        // Inside a block, since the SDK's macro writes a public function without documentation.
         #[cfg(target_arch = "wasm32")]
-        $crate::proxy_wasm::main! {{ $crate::wasm::start::<$plugin>() }}
+        const _: () = {
+            $crate::proxy_wasm::main! {{ $crate::wasm::start::<$plugin>() }}
+        };
     };
 }

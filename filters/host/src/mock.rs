@@ -124,7 +124,10 @@ impl MockHost {
     /// Sets strings in a namespace of the route's metadata.
     pub fn set_route_metadata(&self, namespace: &str, strings: Pairs<'_>) {
         for (key, value) in strings {
-            self.set_property(&["xds", "route_metadata", "filter_metadata", namespace, key], value.as_bytes());
+            self.set_property(
+                &["xds", "route_metadata", "filter_metadata", namespace, key],
+                value.as_bytes(),
+            );
         }
     }
 

@@ -87,6 +87,16 @@ impl<S: Stream> HttpContext for Http<S> {
         self.request_action(|stream, host| stream.on_request_headers(host, end_of_stream))
     }
 
+    // With `allow_on_headers_stop_iteration` Envoy brings the body while the headers are paused, and an answer of
+    // Continue would let both go on, past a filter that has not decided yet.
+    fn on_http_request_body(&mut self, _length: usize, _end_of_stream: bool) -> Action {
+        self.request_rest()
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        self.request_rest()
+    }
+
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
         action(self.stream.on_response_headers(&self.host, end_of_stream))
     }
@@ -106,7 +116,12 @@ impl<S: Stream> Http<S> {
     fn request_action(&mut self, callback: impl FnOnce(&mut S, &Envoy) -> Flow) -> Action {
         let flow = callback(&mut self.stream, &self.host);
         // After a local reply the request must not go on, whatever the filter said.
-        if self.host.replied.get() { Action::Pause } else { action(flow) }
+        self.host.request_paused.set(self.host.replied.get() || flow == Flow::Pause);
+        self.request_rest()
+    }
+
+    fn request_rest(&self) -> Action {
+        if self.host.request_paused.get() { Action::Pause } else { Action::Continue }
     }
 }
 
@@ -121,6 +136,7 @@ fn action(flow: Flow) -> Action {
 #[derive(Default)]
 struct Envoy {
     replied: Cell<bool>,
+    request_paused: Cell<bool>,
 }
 
 fn header_map(side: Side) -> MapType {
@@ -187,8 +203,7 @@ impl Host for Envoy {
     }
 
     fn call(&self, call: &Call<'_>) -> Result<CallId, CallRefused> {
-        let mut headers =
-            vec![(":method", call.method), (":path", call.path), (":authority", call.cluster)];
+        let mut headers = vec![(":method", call.method), (":path", call.path), (":authority", call.cluster)];
         headers.extend_from_slice(call.headers);
         let body = (!call.body.is_empty()).then_some(call.body);
         let timeout = call.timeout.max(Duration::from_millis(1));
@@ -199,7 +214,10 @@ impl Host for Envoy {
 
     fn resume(&self, side: Side) {
         let _ = match side {
-            Side::Request => hostcalls::resume_http_request(),
+            Side::Request => {
+                self.request_paused.set(false);
+                hostcalls::resume_http_request()
+            }
             Side::Response => hostcalls::resume_http_response(),
         };
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Invalid,
+    Invalid, identity,
     invalid::{Check, check_each, check_header_name},
     placement::Placement,
 };
@@ -68,8 +68,8 @@ impl Check for AuthPolicy {
         }
         if let Some(api_key) = &self.api_key {
             check_header_name(&api_key.header).map_err(|e| Invalid::new("api_key.header", e))?;
-            if api_key.header == "authorization" {
-                return Err(Invalid::new("api_key.header", "authorization carries tokens, choose another header"));
+            if api_key.header == "authorization" || identity::header::ALL.contains(&api_key.header.as_str()) {
+                return Err(Invalid::new("api_key.header", "that header has another use, choose another"));
             }
         }
         for (index, scope) in self.scopes.iter().enumerate() {
@@ -170,11 +170,7 @@ impl Check for AuthConfig {
     }
 }
 
-fn check_unique<'a>(
-    field: &str,
-    part: &str,
-    values: impl Iterator<Item = &'a str>,
-) -> Result<(), Invalid> {
+fn check_unique<'a>(field: &str, part: &str, values: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
     let mut seen = std::collections::HashSet::new();
     for value in values {
         if !seen.insert(value) {
@@ -242,6 +238,10 @@ mod tests {
     fn a_policy_names_its_wrong_field() {
         let json = serde_json::json!({"api_key": {"header": "X-Api-Key"}});
         assert!(refusal::<AuthPolicy>(json).starts_with("api_key.header: 'X-Api-Key'"));
+        for taken in ["authorization", "x-ferrox-consumer"] {
+            let json = serde_json::json!({"api_key": {"header": taken}});
+            assert!(refusal::<AuthPolicy>(json).starts_with("api_key.header: that header"), "{taken}");
+        }
         let json = serde_json::json!({"api_key": {}, "scopes": ["read", "a b"]});
         assert!(refusal::<AuthPolicy>(json).starts_with("scopes[1]: 'a b' is no scope"));
     }
@@ -255,9 +255,7 @@ mod tests {
 
     #[test]
     fn a_configuration_with_two_providers_of_one_issuer_is_refused() {
-        let provider = |name: &str| {
-            serde_json::json!({"name": name, "issuer": "https://id", "audiences": ["api"], "jwks": {"keys": [{}]}})
-        };
+        let provider = |name: &str| serde_json::json!({"name": name, "issuer": "https://id", "audiences": ["api"], "jwks": {"keys": [{}]}});
         let json = serde_json::json!({"providers": [provider("a"), provider("b")]});
         assert_eq!(refusal::<AuthConfig>(json), "providers: issuer 'https://id' stands twice");
     }

@@ -38,6 +38,10 @@ pub trait Check {
 
 /// Parses JSON and checks it. Unknown fields are refused, since a misspelt limit is no limit.
 pub fn parse<T: DeserializeOwned + Check>(json: &[u8]) -> Result<T, Invalid> {
+    // serde takes a list for a struct too, member by member.
+    if !json.trim_ascii_start().starts_with(b"{") {
+        return Err(Invalid::new("", "must be a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
@@ -92,6 +96,7 @@ mod tests {
         assert_eq!(refusal(r#"{"number":0}"#), "number: must be at least 1");
         assert!(refusal(r#"{"number":"x"}"#).starts_with("number: invalid type"));
         assert!(refusal(r#"{"number":1,"nomber":2}"#).contains("unknown field `nomber`"));
+        assert_eq!(refusal("[1]"), "must be a JSON object");
         assert!(refusal(r#"{"number":1} x"#).contains("trailing characters"));
         assert_eq!(parse::<Sample>(br#"{"number":1}"#).unwrap().number, 1);
     }

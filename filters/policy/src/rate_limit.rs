@@ -115,7 +115,10 @@ impl Check for RateLimitPolicy {
         check_each("limits", &self.limits)?;
         for (index, limit) in self.limits.iter().enumerate() {
             if self.limits.iter().take(index).any(|earlier| earlier.name == limit.name) {
-                return Err(Invalid::new(format!("limits[{index}].name"), format!("'{}' stands twice", limit.name)));
+                return Err(Invalid::new(
+                    format!("limits[{index}].name"),
+                    format!("'{}' stands twice", limit.name),
+                ));
             }
         }
         Ok(())

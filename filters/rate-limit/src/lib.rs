@@ -1,1 +1,27 @@
-//! x
+//! The rate-limit filter: how much may pass.
+//!
+//! The counts are in Redis, behind the sidecar, and every request with limits asks it once. What the filter does
+//! when it gets no answer is each limit's own choice (`ferrox_policy::rate_limit::OnStoreFailure`).
+//!
+//! The filter stands twice in the chain, once for each `ferrox_policy::rate_limit::Stage`, and an instance
+//! decides only the limits of its stage.
+//!
+//! * `rules`: the limits of a request, from its route or from the configuration.
+//! * `keys`: what a limit counts under.
+//! * `decision`: what becomes of a request. Pure.
+//! * `local`: the counts of this worker, for when the store does not answer.
+//! * `answer`: what the client is told.
+//! * `stats`: what the operator is told.
+//! * `filter`: the shell between Envoy and these.
+
+mod answer;
+mod decision;
+mod filter;
+mod keys;
+mod local;
+mod rules;
+mod stats;
+
+pub use filter::{RateLimit, RateLimitStream};
+
+ferrox_host::plugin!(RateLimit);

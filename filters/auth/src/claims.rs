@@ -1,0 +1,219 @@
+//! The claims of a token (RFC 7519 section 4.1) and what must hold for them.
+
+use ferrox_policy::{auth::check_scope, identity::Identity};
+use serde::Deserialize;
+
+use crate::{denial::Denial, jws};
+
+/// The claims that decide. Others are left to the upstream, which gets the token as well.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Claims {
+    #[serde(default)]
+    iss: Option<String>,
+    #[serde(default)]
+    sub: Option<String>,
+    #[serde(default)]
+    aud: Option<OneOrMany>,
+    // A NumericDate may have a fraction (RFC 7519 section 2).
+    #[serde(default)]
+    exp: Option<f64>,
+    #[serde(default)]
+    nbf: Option<f64>,
+    #[serde(default)]
+    iat: Option<f64>,
+    // RFC 8693 section 4.2: separated by spaces. Some issuers call it `scp`, some make it a list.
+    #[serde(default)]
+    scope: Option<OneOrMany>,
+    #[serde(default)]
+    scp: Option<OneOrMany>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// What a token must fit to be accepted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected<'a> {
+    /// Accepted `aud` values, one is enough.
+    pub(crate) audiences: &'a [String],
+    /// Now, in seconds since 1970.
+    pub(crate) now: f64,
+    /// How far the clocks may differ, in seconds.
+    pub(crate) leeway: f64,
+}
+
+impl Claims {
+    /// Reads a token's payload, verified or not.
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, Denial> {
+        jws::from_json_object(payload)
+    }
+
+    /// `iss`. The one claim that may be asked for before the signature is verified: it says whose keys to try.
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.iss.as_deref()
+    }
+
+    /// Whether the token is for us and for now.
+    pub(crate) fn check(&self, expected: Expected<'_>) -> Result<(), Denial> {
+        let Expected { audiences, now, leeway } = expected;
+        if now >= self.exp.ok_or(Denial::NoExpiry)? + leeway {
+            return Err(Denial::Expired);
+        }
+        // An iat in the future is a token of a broken or a forged clock.
+        if self.nbf.into_iter().chain(self.iat).any(|begin| now < begin - leeway) {
+            return Err(Denial::NotYetValid);
+        }
+        let meant_for = self.aud.as_ref().map_or(&[][..], OneOrMany::as_slice);
+        if !meant_for.iter().any(|audience| audiences.contains(audience)) {
+            return Err(Denial::WrongAudience);
+        }
+        Ok(())
+    }
+
+    /// Who the token speaks for.
+    ///
+    /// A scope that is none by RFC 6749 section 3.3 is refused rather than dropped: joined with others in a
+    /// header, `a b` would become two.
+    pub(crate) fn into_identity(self) -> Result<Identity, Denial> {
+        if !self.sub.as_deref().is_none_or(is_header_value) {
+            return Err(Denial::UnusableClaim);
+        }
+        let mut scopes = Vec::new();
+        let lists = self.scope.iter().chain(&self.scp).flat_map(OneOrMany::as_slice);
+        for scope in lists.flat_map(|list| list.split(' ')) {
+            add_scope(&mut scopes, scope)?;
+        }
+        Ok(Identity { consumer: None, issuer: self.iss, subject: self.sub, scopes })
+    }
+}
+
+fn add_scope(scopes: &mut Vec<String>, scope: &str) -> Result<(), Denial> {
+    if scope.is_empty() || scopes.iter().any(|held| held == scope) {
+        return Ok(());
+    }
+    check_scope(scope).map_err(|_| Denial::UnusableClaim)?;
+    scopes.push(scope.to_owned());
+    Ok(())
+}
+
+/// Whether a text survives as a header value (RFC 9110 section 5.5): no control characters, nothing at its ends
+/// that a recipient trims, so that two subjects never look the same to an upstream.
+pub(crate) fn is_header_value(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const NOW: f64 = 1_000_000.0;
+
+    fn claims(json: Value) -> Result<Claims, Denial> {
+        Claims::parse(json.to_string().as_bytes())
+    }
+
+    /// Claims that are in order, but for some that are replaced.
+    fn check(replaced: Value) -> Result<(), Denial> {
+        let mut all = json!({"exp": 1_000_300, "aud": "api"});
+        for (name, value) in replaced.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+        let audiences = ["api".to_owned(), "api2".to_owned()];
+        claims(all)?.check(Expected { audiences: &audiences, now: NOW, leeway: 60.0 })
+    }
+
+    fn identity(json: Value) -> Result<Identity, Denial> {
+        claims(json)?.into_identity()
+    }
+
+    #[test]
+    fn a_token_expires_at_its_exp_and_the_leeway() {
+        assert_eq!(check(json!({"exp": 999_941})), Ok(()));
+        assert_eq!(check(json!({"exp": 999_940.5})), Ok(()));
+        assert_eq!(check(json!({"exp": 999_940})), Err(Denial::Expired));
+        assert_eq!(check(json!({"exp": -1e300})), Err(Denial::Expired));
+        assert_eq!(check(json!({"exp": u64::MAX})), Ok(()));
+        assert_eq!(check(json!({"exp": null})), Err(Denial::NoExpiry));
+    }
+
+    #[test]
+    fn a_token_begins_at_its_nbf_and_iat_less_the_leeway() {
+        for begin in ["nbf", "iat"] {
+            assert_eq!(check(json!({begin: 1_000_060})), Ok(()));
+            assert_eq!(check(json!({begin: 1_000_061})), Err(Denial::NotYetValid));
+            assert_eq!(check(json!({begin: 1e300})), Err(Denial::NotYetValid));
+        }
+        assert_eq!(check(json!({"nbf": 1, "iat": 1_000_061})), Err(Denial::NotYetValid));
+    }
+
+    #[test]
+    fn one_audience_of_ours_is_enough_and_none_is_not() {
+        for audience in [json!("api"), json!("api2"), json!(["x", "api2"])] {
+            assert_eq!(check(json!({"aud": audience})), Ok(()), "{audience}");
+        }
+        for audience in [json!("x"), json!([]), json!(null), json!("API"), json!(["api "]), json!("")] {
+            assert_eq!(check(json!({"aud": audience})), Err(Denial::WrongAudience), "{audience}");
+        }
+    }
+
+    #[test]
+    fn claims_of_a_wrong_type_or_that_stand_twice_are_refused() {
+        for wrong in [
+            json!({"exp": "1000300"}),
+            json!({"nbf": true}),
+            json!({"aud": [1]}),
+            json!({"sub": 7}),
+            json!({"iss": ["a"]}),
+            json!({"scope": {"a": 1}}),
+        ] {
+            assert_eq!(check(wrong.clone()), Err(Denial::Malformed), "{wrong}");
+        }
+        for payload in [&br#"{"sub":"a","sub":"b"}"#[..], b"[]", b"", b"{} {}", b"{\"sub\":\"\xff\"}"] {
+            assert_eq!(Claims::parse(payload).unwrap_err(), Denial::Malformed);
+        }
+    }
+
+    #[test]
+    fn scopes_are_read_from_either_claim_in_either_form() {
+        let expected = ["a", "b"].map(str::to_owned);
+        for scopes in [
+            json!({"scope": "a b"}),
+            json!({"scope": " a  b a "}),
+            json!({"scp": ["a", "b"]}),
+            json!({"scp": "a b"}),
+            json!({"scope": "a", "scp": ["b", "a"]}),
+        ] {
+            assert_eq!(identity(scopes.clone()).unwrap().scopes, expected, "{scopes}");
+        }
+        assert!(identity(json!({})).unwrap().scopes.is_empty());
+    }
+
+    #[test]
+    fn a_claim_that_a_header_would_change_is_refused() {
+        for sub in
+            ["", " alice", "alice\t", "al\nice", "al\r\nx-admin: 1", "al\0ice", "al\u{85}ice", "\u{a0}a"]
+        {
+            assert_eq!(identity(json!({"sub": sub})), Err(Denial::UnusableClaim), "{sub:?}");
+        }
+        for scope in ["a\"b", "a\\b", "a\nb", "\u{e9}"] {
+            assert_eq!(identity(json!({"scp": [scope]})), Err(Denial::UnusableClaim), "{scope:?}");
+        }
+        for sub in ["alice", "auth0|1", "Al Ice", "\u{e9}lise"] {
+            assert_eq!(identity(json!({"sub": sub})).unwrap().subject.as_deref(), Some(sub));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Whose tokens are known, and the verification of a token (RFC 7519 section 7.2, RFC 8725).
+
+use std::collections::HashMap;
+
+use ferrox_policy::{
+    Invalid,
+    auth::{AcceptJwt, JwtProvider},
+    identity::Identity,
+};
+
+use crate::{
+    claims::{Claims, Expected, is_header_value},
+    denial::Denial,
+    jws::Jws,
+    keys::Key,
+};
+
+/// The issuers of tokens, by `iss`.
+#[derive(Debug)]
+pub(crate) struct Providers(HashMap<String, Provider>);
+
+#[derive(Debug)]
+struct Provider {
+    name: String,
+    audiences: Vec<String>,
+    leeway: f64,
+    keys: Vec<Key>,
+}
+
+impl Providers {
+    /// Compiles the configured providers; their keys are parsed here and never again.
+    ///
+    /// # Errors
+    /// The field, as `[i].jwks.keys[j].n`, and the reason, without key material.
+    pub(crate) fn compile(providers: &[JwtProvider]) -> Result<Self, Invalid> {
+        let compiled = providers.iter().enumerate().map(|(index, provider)| {
+            let compiled =
+                Provider::compile(provider).map_err(|invalid| invalid.within(&format!("[{index}]")))?;
+            Ok((provider.issuer.clone(), compiled))
+        });
+        compiled.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Verifies a token; `now` is in seconds since 1970.
+    pub(crate) fn verify(&self, token: &[u8], accept: &AcceptJwt, now: f64) -> Result<Identity, Denial> {
+        let jws = Jws::parse(token)?;
+        let claims = Claims::parse(&jws.payload)?;
+        let provider = claims.issuer().and_then(|issuer| self.0.get(issuer)).ok_or(Denial::UnknownIssuer)?;
+        if !accept.providers.is_empty() && !accept.providers.contains(&provider.name) {
+            return Err(Denial::UnknownIssuer);
+        }
+        provider.verify_signature(&jws)?;
+        claims.check(Expected { audiences: &provider.audiences, now, leeway: provider.leeway })?;
+        claims.into_identity()
+    }
+}
+
+impl Provider {
+    fn compile(provider: &JwtProvider) -> Result<Self, Invalid> {
+        if !is_header_value(&provider.issuer) {
+            return Err(Invalid::new(
+                "issuer",
+                "must be fit for a header value: no control characters, no outer spaces",
+            ));
+        }
+        let keys = provider.jwks.keys.iter().enumerate().map(|(index, jwk)| {
+            Key::from_jwk(jwk).map_err(|invalid| invalid.within(&format!("jwks.keys[{index}]")))
+        });
+        Ok(Self {
+            name: provider.name.clone(),
+            audiences: provider.audiences.clone(),
+            leeway: f64::from(provider.leeway_seconds),
+            keys: keys.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Tries the key that the token names, or every key of its algorithm when it names none.
+    fn verify_signature(&self, jws: &Jws<'_>) -> Result<(), Denial> {
+        let fits =
+            |key: &&Key| key.algorithm() == jws.algorithm && (jws.key_id.is_none() || jws.key_id == key.id);
+        let mut candidates = self.keys.iter().filter(fits).peekable();
+        if candidates.peek().is_none() {
+            return Err(Denial::UnknownKey);
+        }
+        if candidates.any(|key| key.verifies(jws.signing_input, &jws.signature)) {
+            Ok(())
+        } else {
+            Err(Denial::BadSignature)
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The filter on a mock host.
+
+use ferrox_auth::Auth;
+use ferrox_host::{Flow, Headers, Host, Plugin, Reply, Side, Stream, mock::MockHost};
+use ferrox_policy::{
+    auth::FILTER,
+    identity::{FILTER_STATE, Identity},
+    placement,
+};
+use serde_json::{Value, json};
+
+use crate::issuer::{ALGORITHMS, NOW, public_jwk};
+
+/// An API key and its SHA-256: a consumer with the scope `read`.
+pub(crate) const ACME_KEY: &str = "abc";
+const ACME_DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// A configuration with two providers and a consumer.
+pub(crate) fn config() -> Value {
+    let keys: Vec<_> = ALGORITHMS.iter().map(|algorithm| public_jwk(algorithm)).collect();
+    let provider = |name: &str, issuer: &str, keys: Value| json!({"name": name, "issuer": issuer, "audiences": ["api", "api2"], "jwks": {"keys": keys}});
+    json!({
+        "providers": [
+            provider("main", "https://id.example", json!(keys)),
+            provider("partner", "https://partner.example", json!([public_jwk("EdDSA")])),
+            provider("rsa-only", "https://rsa.example", json!([public_jwk("RS256")])),
+        ],
+        "consumers": [{"name": "acme", "scopes": ["read"], "key_sha256": [ACME_DIGEST]}],
+    })
+}
+
+/// A configured filter and its host.
+pub(crate) struct Gateway {
+    pub(crate) host: MockHost,
+    auth: Auth,
+}
+
+impl Gateway {
+    /// With the usual configuration and a route that has this policy.
+    pub(crate) fn with_policy(policy: Value) -> Self {
+        let gateway = Self::with_config(&config());
+        gateway.set_policy(&policy.to_string());
+        gateway
+    }
+
+    /// With a configuration and a route without a policy.
+    pub(crate) fn with_config(config: &Value) -> Self {
+        let host = MockHost::default();
+        host.set_unix_time(NOW);
+        let auth = Auth::configure(&host, config.to_string().as_bytes()).expect("the configuration is right");
+        Self { host, auth }
+    }
+
+    /// Gives the route a policy, as the control plane does.
+    pub(crate) fn set_policy(&self, json: &str) {
+        let digest = placement::digest(json);
+        let metadata = [(placement::DIGEST, digest.as_str()), (placement::POLICY, json)];
+        self.host.set_route_metadata(FILTER, &metadata);
+    }
+
+    /// Sends a request.
+    pub(crate) fn request(&self, headers: &[(&str, &str)]) -> Flow {
+        self.host.next_stream(&[&[(":authority", "api.example"), (":path", "/")], headers].concat());
+        self.go()
+    }
+
+    /// Sends a request with a header whose value is any bytes.
+    pub(crate) fn request_raw(&self, name: &str, value: &[u8]) -> Flow {
+        self.host.next_stream(&[]);
+        self.host.add_raw_request_header(name, value);
+        self.go()
+    }
+
+    /// Sends a request with a bearer token.
+    pub(crate) fn request_with_token(&self, token: &str) -> Flow {
+        self.request(&[("authorization", &format!("Bearer {token}"))])
+    }
+
+    /// Sends the request that the host has.
+    pub(crate) fn go(&self) -> Flow {
+        let flow = self.auth.open().on_request_headers(&self.host, true);
+        // Answered and paused, or neither.
+        assert_eq!(flow == Flow::Pause, self.host.replied().is_some());
+        flow
+    }
+
+    /// The identity of a request that passed.
+    #[track_caller]
+    pub(crate) fn passed(&self, flow: Flow) -> Identity {
+        assert_eq!((flow, self.host.replied()), (Flow::Continue, None));
+        Identity::from_json(&self.host.filter_state(FILTER_STATE).expect("an identity")).unwrap()
+    }
+
+    /// The answer to a request that was denied for this reason, which is counted, and that left no trace of an
+    /// identity.
+    #[track_caller]
+    pub(crate) fn denied(&self, flow: Flow, reason: &str) -> Reply {
+        assert_eq!(flow, Flow::Pause, "not denied, expected {reason}");
+        assert_eq!(self.host.filter_state(FILTER_STATE), None);
+        let lines = self.host.logged();
+        assert_eq!(lines.last().map(String::as_str), Some(format!("denied: {reason}").as_str()));
+        assert!(self.host.counted(&format!("ferrox.auth.denied.{reason}")) > 0);
+        self.host.replied().expect("an answer")
+    }
+
+    /// A header of the request as the upstream gets it.
+    pub(crate) fn upstream_header(&self, name: &str) -> Option<String> {
+        let headers: Headers = self.host.headers(Side::Request);
+        let value = headers.only(name).map(|value| String::from_utf8(value.to_vec()).unwrap());
+        assert_eq!(value.is_some(), headers.has(name), "{name} stands twice");
+        value
+    }
+}

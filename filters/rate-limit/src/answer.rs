@@ -1,0 +1,167 @@
+//! What the client is told: draft-ietf-httpapi-ratelimit-headers-10, `Retry-After` (RFC 9110 section 10.2.3) and
+//! problem details (RFC 9457).
+
+use ferrox_host::Reply;
+use ferrox_policy::rate_limit::Limit;
+use serde::Serialize;
+
+use crate::{decision::Counted, rules::Rules};
+
+/// The limits themselves. A list (RFC 9651 section 3.1), so it may come from several filters.
+pub(crate) const POLICY_HEADER: &str = "ratelimit-policy";
+/// How the limits stand. A list too.
+pub(crate) const STATE_HEADER: &str = "ratelimit";
+
+/// Shortest time after which a client is asked to come back, in seconds.
+const SOONEST: u64 = 1;
+
+/// The value of `ratelimit-policy`: `"name";q=10;w=60` for each limit. Names need no escaping, they are checked to
+/// consist of letters, digits, `-` and `_`.
+pub(crate) fn policy_value(limits: &[Limit]) -> String {
+    let item = |limit: &Limit| format!("\"{}\";q={};w={}", limit.name, limit.requests, limit.window_seconds);
+    limits.iter().map(item).collect::<Vec<_>>().join(", ")
+}
+
+/// The value of `ratelimit`: `"name";r=9;t=60` for each limit; empty if there is none.
+pub(crate) fn state_value(counted: &[Counted<'_>]) -> String {
+    let item = |counted: &Counted<'_>| {
+        format!(
+            "\"{}\";r={};t={}",
+            counted.limit.name,
+            counted.state.remaining,
+            seconds(counted.state.reset_ms)
+        )
+    };
+    counted.iter().map(item).collect::<Vec<_>>().join(", ")
+}
+
+/// The answer to a request that exceeds a limit. It asks to wait for the last of the windows that have no room.
+pub(crate) fn exceeded(rules: &Rules, counted: &[Counted<'_>]) -> Reply {
+    let violated = || counted.iter().filter(|counted| !counted.state.allowed);
+    let wait = violated().map(|counted| seconds(counted.state.reset_ms)).fold(SOONEST, u64::max);
+    let problem = Problem {
+        kind: "https://iana.org/assignments/http-problem-types#quota-exceeded",
+        title: "Too many requests",
+        status: 429,
+        detail: format!("A limit on the number of requests is reached. Try again in {wait} s."),
+        violated: violated().map(|counted| counted.limit.name.as_str()).collect(),
+    };
+    let mut reply = problem.reply(wait);
+    reply.headers.push((POLICY_HEADER.to_owned(), rules.announced.clone()));
+    reply.headers.push((STATE_HEADER.to_owned(), state_value(counted)));
+    reply
+}
+
+/// The answer to a request that must not pass unchecked and cannot be checked.
+pub(crate) fn unavailable() -> Reply {
+    let problem = Problem {
+        kind: "about:blank",
+        title: "Service Unavailable",
+        status: 503,
+        detail: "The limits of this route cannot be checked at the moment.".to_owned(),
+        violated: Vec::new(),
+    };
+    problem.reply(SOONEST)
+}
+
+/// Problem details (RFC 9457 section 3.1), with the extension of the draft's section on problem types.
+#[derive(Serialize)]
+struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    violated: Vec<&'a str>,
+}
+
+impl Problem<'_> {
+    fn reply(&self, retry_after: u64) -> Reply {
+        Reply {
+            status: self.status,
+            headers: vec![
+                ("content-type".to_owned(), "application/problem+json".to_owned()),
+                ("retry-after".to_owned(), retry_after.to_string()),
+            ],
+            // A struct of strings and numbers always serializes.
+            body: serde_json::to_vec(self).unwrap_or_default(),
+        }
+    }
+}
+
+/// Whole seconds, rounded up: who comes back after them is not too early.
+fn seconds(milliseconds: u64) -> u64 {
+    milliseconds.div_ceil(1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ferrox_policy::{
+        rate_limit::{By, OnStoreFailure, RateLimitPolicy, Stage},
+        sidecar::LimitState,
+    };
+
+    fn rules() -> Rules {
+        let limit = |name: &str, requests, window_seconds| Limit {
+            name: name.to_owned(),
+            by: By::Address,
+            requests,
+            window_seconds,
+            on_store_failure: OnStoreFailure::Allow,
+        };
+        Rules::of(
+            &RateLimitPolicy { limits: vec![limit("burst", 10, 1), limit("day", 500, 86_400)] },
+            Stage::Address,
+        )
+    }
+
+    fn counted(rules: &Rules, states: [(bool, u64, u64); 2]) -> Vec<Counted<'_>> {
+        let state = |(allowed, remaining, reset_ms)| LimitState { allowed, remaining, reset_ms };
+        rules.limits.iter().zip(states).map(|(limit, it)| Counted { limit, state: state(it) }).collect()
+    }
+
+    fn header<'a>(reply: &'a Reply, name: &str) -> &'a str {
+        &reply.headers.iter().find(|(header, _)| header == name).expect(name).1
+    }
+
+    #[test]
+    fn limits_and_their_state_read_as_the_draft_has_them() {
+        let rules = rules();
+        assert_eq!(rules.announced, r#""burst";q=10;w=1, "day";q=500;w=86400"#);
+        let counted = counted(&rules, [(true, 9, 1_000), (true, 0, 86_399_001)]);
+        assert_eq!(state_value(&counted), r#""burst";r=9;t=1, "day";r=0;t=86400"#);
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_and_at_least_a_second() {
+        let rules = rules();
+        let retry_after = |reset_ms| {
+            let reply = exceeded(&rules, &counted(&rules, [(false, 0, reset_ms), (true, 3, 80_000)]));
+            header(&reply, "retry-after").to_owned()
+        };
+        assert_eq!(retry_after(0), "1");
+        assert_eq!(retry_after(1), "1");
+        assert_eq!(retry_after(1_000), "1");
+        assert_eq!(retry_after(1_001), "2");
+    }
+
+    #[test]
+    fn a_refusal_waits_for_every_limit_that_refused_and_names_them() {
+        let rules = rules();
+        let reply = exceeded(&rules, &counted(&rules, [(false, 0, 500), (false, 0, 80_000)]));
+        assert_eq!((reply.status, header(&reply, "retry-after")), (429, "80"));
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(body["violated-policies"], serde_json::json!(["burst", "day"]));
+        assert_eq!(body["status"], 429);
+    }
+
+    #[test]
+    fn a_refusal_does_not_name_a_limit_that_had_room() {
+        let rules = rules();
+        let reply = exceeded(&rules, &counted(&rules, [(true, 5, 500), (false, 0, 80_000)]));
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(body["violated-policies"], serde_json::json!(["day"]));
+    }
+}

@@ -1,0 +1,133 @@
+//! What becomes of a request: from what the store said, or from what was agreed for when it says nothing.
+
+use ferrox_host::CallOutcome;
+use ferrox_policy::{
+    rate_limit::{Limit, OnStoreFailure},
+    sidecar::{LimitCheck, LimitState, LimitsRequest, LimitsResponse},
+};
+
+use crate::{rules::Rules, stats::Event};
+
+/// A limit and how it stands after the decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Counted<'r> {
+    pub(crate) limit: &'r Limit,
+    pub(crate) state: LimitState,
+}
+
+/// What becomes of a request. Limits whose state is not known are not in the lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict<'r> {
+    /// It goes on.
+    Passed(Vec<Counted<'r>>),
+    /// It is refused: at least one limit in the list has no room for it.
+    Exceeded(Vec<Counted<'r>>),
+    /// It is refused, since a limit that must be kept could not be checked.
+    Unavailable,
+}
+
+/// Why the store gave no decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StoreFailure {
+    /// Envoy did not send the call.
+    Refused,
+    /// The call ended without an answer.
+    Reset,
+    /// The answer was not 200.
+    Status(u16),
+    /// The answer does not fit the question.
+    Unreadable,
+}
+
+impl std::fmt::Display for StoreFailure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused => formatter.write_str("the call was refused, is the cluster known and healthy?"),
+            Self::Reset => formatter.write_str("the call was reset"),
+            Self::Status(status) => write!(formatter, "the answer was {status}"),
+            Self::Unreadable => formatter.write_str("the answer makes no sense"),
+        }
+    }
+}
+
+/// Reads the store's answer to a question about so many limits.
+pub(crate) fn read(outcome: &CallOutcome, asked: usize) -> Result<LimitsResponse, StoreFailure> {
+    let (status, body) = match outcome {
+        CallOutcome::Reset => return Err(StoreFailure::Reset),
+        CallOutcome::Answered { status, body, .. } => (*status, body),
+    };
+    if status != 200 {
+        return Err(StoreFailure::Status(status));
+    }
+    let response: LimitsResponse = serde_json::from_slice(body).map_err(|_| StoreFailure::Unreadable)?;
+    let all_allowed = response.limits.iter().all(|limit| limit.allowed);
+    if response.limits.len() != asked || response.allowed != all_allowed {
+        return Err(StoreFailure::Unreadable);
+    }
+    Ok(response)
+}
+
+/// Decides by the store's answer.
+pub(crate) fn answered(rules: &Rules, response: LimitsResponse) -> (Verdict<'_>, Event) {
+    let event = if response.allowed { Event::Allowed } else { Event::Denied };
+    (verdict(rules.limits.iter(), response), event)
+}
+
+/// Decides without the store, limit by limit. `count_locally` counts against the limits that want it.
+pub(crate) fn unanswered<'r>(
+    rules: &'r Rules,
+    request: &LimitsRequest,
+    count_locally: impl FnOnce(&[&LimitCheck]) -> LimitsResponse,
+) -> (Verdict<'r>, Event) {
+    if rules.limits.iter().any(|limit| limit.on_store_failure == OnStoreFailure::Deny) {
+        return (Verdict::Unavailable, Event::FailedDenied);
+    }
+    let (limits, checks): (Vec<_>, Vec<_>) = rules
+        .limits
+        .iter()
+        .zip(&request.limits)
+        .filter(|(limit, _)| limit.on_store_failure == OnStoreFailure::Local)
+        .unzip();
+    if checks.is_empty() {
+        return (Verdict::Passed(Vec::new()), Event::FailedAllowed);
+    }
+    let response = count_locally(&checks);
+    let event = if response.allowed { Event::FailedLocalAllowed } else { Event::FailedLocalDenied };
+    (verdict(limits.into_iter(), response), event)
+}
+
+fn verdict<'r>(limits: impl Iterator<Item = &'r Limit>, response: LimitsResponse) -> Verdict<'r> {
+    let counted = limits.zip(response.limits).map(|(limit, state)| Counted { limit, state }).collect();
+    if response.allowed { Verdict::Passed(counted) } else { Verdict::Exceeded(counted) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ferrox_host::Headers;
+
+    fn answer(status: u16, body: &str) -> CallOutcome {
+        CallOutcome::Answered { status, headers: Headers::default(), body: body.as_bytes().to_vec() }
+    }
+
+    fn state(allowed: bool) -> String {
+        format!(r#"{{"allowed":{allowed},"remaining":0,"reset_ms":1}}"#)
+    }
+
+    #[test]
+    fn only_an_answer_that_fits_the_question_counts() {
+        let body = |allowed: bool, limits: &[bool]| {
+            let limits: Vec<_> = limits.iter().map(|allowed| state(*allowed)).collect();
+            format!(r#"{{"allowed":{allowed},"limits":[{}]}}"#, limits.join(","))
+        };
+        let failure = |outcome: CallOutcome| read(&outcome, 2).unwrap_err();
+        assert!(read(&answer(200, &body(true, &[true, true])), 2).unwrap().allowed);
+        assert!(!read(&answer(200, &body(false, &[true, false])), 2).unwrap().allowed);
+        assert_eq!(failure(CallOutcome::Reset), StoreFailure::Reset);
+        assert_eq!(failure(answer(504, &body(true, &[true, true]))), StoreFailure::Status(504));
+        assert_eq!(failure(answer(200, "")), StoreFailure::Unreadable);
+        assert_eq!(failure(answer(200, &body(true, &[true]))), StoreFailure::Unreadable);
+        assert_eq!(failure(answer(200, &body(true, &[true, false]))), StoreFailure::Unreadable);
+        assert_eq!(failure(answer(200, &body(false, &[true, true]))), StoreFailure::Unreadable);
+    }
+}

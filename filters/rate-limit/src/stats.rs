@@ -1,0 +1,117 @@
+//! What the operator is told: counters, and a line when the store fails and when it is back.
+
+use std::{
+    cell::Cell,
+    time::{Duration, SystemTime},
+};
+
+use ferrox_host::{Counter, Host, Level};
+use ferrox_policy::rate_limit::Stage;
+
+use crate::decision::StoreFailure;
+
+/// What can happen to a request with limits. Exactly one of them does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// The store let it pass.
+    Allowed,
+    /// The store refused it.
+    Denied,
+    /// The store failed; all limits let it pass then.
+    FailedAllowed,
+    /// The store failed; a limit refuses requests then.
+    FailedDenied,
+    /// The store failed; it passed by this worker's counts.
+    FailedLocalAllowed,
+    /// The store failed; it was refused by this worker's counts.
+    FailedLocalDenied,
+    /// Its route's policy is wrong.
+    PolicyInvalid,
+}
+
+/// `wasmcustom.ferrox.rate_limit.<stage>.<name>` in Envoy's statistics.
+#[derive(Debug)]
+struct Counters {
+    allowed: Counter,
+    denied: Counter,
+    store_failed: Counter,
+    failed_allowed: Counter,
+    failed_denied: Counter,
+    failed_local_allowed: Counter,
+    failed_local_denied: Counter,
+    policy_invalid: Counter,
+    identity_unreadable: Counter,
+}
+
+/// How long the store must not have failed to be called back, so that a store that fails now and then fills no log.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// What is told of one stage.
+#[derive(Debug)]
+pub(crate) struct Stats {
+    stage: Stage,
+    counters: Counters,
+    /// When the store failed last; `None` while it is well.
+    failed: Cell<Option<SystemTime>>,
+}
+
+impl Stats {
+    /// Defines the counters. Only while configuring.
+    pub(crate) fn new(host: &dyn Host, stage: Stage) -> Self {
+        // `ferrox.rate_limit.address`, `ferrox.rate_limit.identity`.
+        let counter = |name: &str| host.counter(&format!("{}.{name}", stage.filter()));
+        let counters = Counters {
+            allowed: counter("allowed"),
+            denied: counter("denied"),
+            store_failed: counter("store_failed"),
+            failed_allowed: counter("failed_allowed"),
+            failed_denied: counter("failed_denied"),
+            failed_local_allowed: counter("failed_local_allowed"),
+            failed_local_denied: counter("failed_local_denied"),
+            policy_invalid: counter("policy_invalid"),
+            identity_unreadable: counter("identity_unreadable"),
+        };
+        Self { stage, counters, failed: Cell::new(None) }
+    }
+
+    /// Counts what happened to a request.
+    pub(crate) fn count(&self, host: &dyn Host, event: Event) {
+        host.count(match event {
+            Event::Allowed => self.counters.allowed,
+            Event::Denied => self.counters.denied,
+            Event::FailedAllowed => self.counters.failed_allowed,
+            Event::FailedDenied => self.counters.failed_denied,
+            Event::FailedLocalAllowed => self.counters.failed_local_allowed,
+            Event::FailedLocalDenied => self.counters.failed_local_denied,
+            Event::PolicyInvalid => self.counters.policy_invalid,
+        });
+    }
+
+    /// Counts an identity that auth wrote and this filter cannot read.
+    pub(crate) fn identity_unreadable(&self, host: &dyn Host) {
+        host.count(self.counters.identity_unreadable);
+    }
+
+    /// The store failed.
+    pub(crate) fn store_failed(&self, host: &dyn Host, failure: StoreFailure) {
+        host.count(self.counters.store_failed);
+        if self.failed.replace(Some(host.now())).is_none() {
+            let filter = self.stage.filter();
+            host.log(
+                Level::Warn,
+                &format!("{filter}: the store fails, limits follow on_store_failure: {failure}"),
+            );
+        }
+    }
+
+    /// The store answered.
+    pub(crate) fn store_answered(&self, host: &dyn Host) {
+        let Some(failed) = self.failed.get() else { return };
+        // A clock that was set back gives an error, and then the time is not known.
+        if host.now().duration_since(failed).is_ok_and(|quiet| quiet < QUIET) {
+            return;
+        }
+        self.failed.set(None);
+        host.log(Level::Warn, &format!("{}: the store answers again", self.stage.filter()));
+    }
+}
