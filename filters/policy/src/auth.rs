@@ -1,5 +1,7 @@
 //! Who may pass: the policy of a route and the configuration of the auth filter.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -126,12 +128,19 @@ fn default_leeway() -> u32 {
     60
 }
 
-/// A JWK Set (RFC 7517 section 5). The keys are parsed by the filter's own code (`ferrox-auth`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A JWK Set (RFC 7517 section 5). The keys are parsed by the filter's own code (`ferrox-auth`). A symmetric key is a
+/// secret, so the set does not print.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JwkSet {
     /// JSON Web Keys; 1 to 32 of them.
     pub keys: Vec<serde_json::Value>,
+}
+
+impl fmt::Debug for JwkSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "JwkSet({} keys)", self.keys.len())
+    }
 }
 
 /// Somebody who holds API keys.
