@@ -1,1 +1,16 @@
-//! x
+//! The control plane of Ferrox: rows in PostgreSQL become what Envoy runs.
+//!
+//! Data goes one way: [`store`] reads rows, [`model`] checks them, [`translate`] makes resources of them, a
+//! [`snapshot`] holds the resources, [`publish`] drives these four, [`xds`] carries snapshots to proxies,
+//! [`nodes`] keeps the books on the proxies, and [`admin`] and [`cli`] show it all to people.
+
+pub mod admin;
+pub mod cli;
+pub mod metrics;
+pub mod model;
+pub mod nodes;
+pub mod publish;
+pub mod snapshot;
+pub mod store;
+pub mod translate;
+pub mod xds;

@@ -1,0 +1,75 @@
+//! The administration endpoint: health, status and metrics over HTTP. It shows no secrets, and has no
+//! authentication of its own: bind it to an address that only operators reach.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+use serde::Serialize;
+
+use crate::{
+    metrics::Metrics,
+    nodes::{NodeStatus, Nodes},
+    publish::{Publication, Status},
+};
+
+/// What the endpoint shows.
+pub struct Admin {
+    nodes: Arc<Nodes>,
+    publication: Publication,
+    registry: RwLock<Registry>,
+}
+
+#[derive(Serialize)]
+struct FullStatus {
+    #[serde(flatten)]
+    status: Status,
+    nodes: Vec<NodeStatus>,
+}
+
+impl Admin {
+    /// An endpoint that shows these.
+    #[must_use]
+    pub fn new(nodes: Arc<Nodes>, publication: Publication, metrics: &Metrics) -> Self {
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        Self { nodes, publication, registry: RwLock::new(registry) }
+    }
+
+    /// `GET /healthz`: the process lives. `GET /readyz`: it serves a release. `GET /status`: the release, what keeps the
+    /// rows from being served, and every connected node. `GET /metrics`: for Prometheus.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/status", get(status))
+            .route("/metrics", get(metrics))
+            .with_state(Arc::new(self))
+    }
+}
+
+async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    match admin.publication.status().release {
+        Some(_) => (StatusCode::OK, "ok\n"),
+        None => (StatusCode::SERVICE_UNAVAILABLE, "no release is served yet\n"),
+    }
+}
+
+async fn status(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    Json(FullStatus { status: admin.publication.status(), nodes: admin.nodes.list() })
+}
+
+async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    let mut text = String::new();
+    let registry = admin.registry.read().unwrap_or_else(PoisonError::into_inner);
+    match encode(&mut text, &registry) {
+        Ok(()) => (
+            StatusCode::OK,
+            [("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            text,
+        ),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", "text/plain")], format!("{error}\n"))
+        }
+    }
+}

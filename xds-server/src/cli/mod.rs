@@ -1,0 +1,78 @@
+//! The command `ferrox`.
+
+mod check;
+mod serve;
+
+use std::{fmt, process::ExitCode, str::FromStr};
+
+use clap::{Parser, Subcommand};
+
+/// The control plane of Ferrox.
+#[derive(Debug, Parser)]
+#[command(name = "ferrox", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve what the rows in PostgreSQL say to Envoy, over xDS
+    Serve(serve::Serve),
+    /// Check the rows in PostgreSQL and change nothing; exit status 1 if they make no sense
+    Check(check::Check),
+}
+
+/// Runs the command line of this process.
+pub async fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Check(check) => check.run().await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ferrox: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Why a command failed, in a sentence.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error("cannot listen on {address} ({setting}): {source}")]
+    Listen { setting: &'static str, address: std::net::SocketAddr, source: std::io::Error },
+    #[error("{0} stopped: {1}")]
+    Stopped(&'static str, String),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error("the rows make no sense:\n{}", .0.join("\n"))]
+    Problems(Vec<String>),
+    #[error("cannot handle signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Where PostgreSQL is. Holds a password, so it does not print.
+#[derive(Clone)]
+struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = std::convert::Infallible;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        Ok(Self(url.to_owned()))
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("DatabaseUrl(…)")
+    }
+}

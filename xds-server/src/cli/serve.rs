@@ -1,0 +1,166 @@
+//! `ferrox serve`: the server.
+
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{Args, ValueEnum};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+use tonic::transport::server::TcpIncoming;
+use tracing_subscriber::EnvFilter;
+
+use super::{CliError, DatabaseUrl};
+use crate::{
+    admin::Admin,
+    metrics::Metrics,
+    nodes::Nodes,
+    publish::{Publication, Publisher},
+    store::Store,
+    translate::Settings,
+    xds::Ads,
+};
+
+/// How long streams and requests under way may take to end when the server stops.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+
+/// Dead proxies are noticed by HTTP/2 pings this far apart.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Where the rows are, `postgres://…`
+    #[arg(long, env = "FERROX_DATABASE_URL", hide_env_values = true)]
+    database_url: DatabaseUrl,
+    /// Address of the xDS server, which proxies connect to
+    #[arg(long, env = "FERROX_XDS_LISTEN", default_value = "127.0.0.1:18000")]
+    xds_listen: SocketAddr,
+    /// Address of health, status and metrics
+    #[arg(long, env = "FERROX_ADMIN_LISTEN", default_value = "127.0.0.1:18001")]
+    admin_listen: SocketAddr,
+    /// Address on which the proxies listen for traffic
+    #[arg(long, env = "FERROX_LISTENER", default_value = "0.0.0.0:10000")]
+    listener: SocketAddr,
+    /// Folder of the filters' wasm files, as the proxies see it
+    #[arg(long, env = "FERROX_WASM_DIR", default_value = "/etc/ferrox/wasm")]
+    wasm_dir: PathBuf,
+    /// Address of the Redis sidecar, as the proxies see it
+    #[arg(long, env = "FERROX_SIDECAR", default_value = "127.0.0.1:7379")]
+    sidecar: SocketAddr,
+    /// Seconds for which a removed upstream stays known to a proxy that does not acknowledge its new routes
+    #[arg(long, env = "FERROX_REMOVAL_GRACE_SECONDS", default_value_t = 15)]
+    removal_grace_seconds: u64,
+    /// What is logged: error, warn, info, debug or trace, also by module
+    #[arg(long, env = "FERROX_LOG", default_value = "info")]
+    log: String,
+    /// Form of the log
+    #[arg(long, env = "FERROX_LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), CliError> {
+        self.start_log();
+        let store = Store::connect(self.database_url.expose())?;
+        let xds = listen("--xds-listen", self.xds_listen).await?;
+        let admin = listen("--admin-listen", self.admin_listen).await?;
+        tracing::info!(xds = %self.xds_listen, admin = %self.admin_listen, "listening");
+
+        let metrics = Arc::new(Metrics::default());
+        let nodes = Arc::new(Nodes::new(Arc::clone(&metrics)));
+        let publication = Publication::new(Arc::clone(&metrics));
+        let (sender, snapshots) = watch::channel(None);
+        let settings =
+            Settings { listener: self.listener, wasm_dir: self.wasm_dir.clone(), sidecar: self.sidecar };
+        let publisher = Publisher::new(store, settings, sender, publication.clone());
+        let grace = Duration::from_secs(self.removal_grace_seconds);
+        let observer: Arc<Nodes> = Arc::clone(&nodes);
+        let ads = Ads::new(snapshots, observer, grace);
+        let admin_router = Admin::new(nodes, publication, &metrics).router();
+
+        let (stop, stopping) = watch::channel(());
+        let publishing = tokio::spawn(publisher.run());
+        let mut servers = tokio::task::JoinSet::new();
+        servers.spawn(serve_xds(xds, ads, stopped(stopping.clone())));
+        servers.spawn(serve_admin(admin, admin_router, stopped(stopping)));
+
+        tokio::select! {
+            signal = terminated() => signal?,
+            ended = servers.join_next() => return Err(unexpected(ended)),
+        }
+        tracing::info!("stopping");
+        // Ending the publisher drops the sender of snapshots, and with it ends every stream.
+        publishing.abort();
+        drop(stop);
+        if tokio::time::timeout(STOP_WITHIN, servers.join_all()).await.is_err() {
+            tracing::warn!("requests under way were cut off");
+        }
+        Ok(())
+    }
+
+    fn start_log(&self) {
+        let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&self.log));
+        match self.log_format {
+            LogFormat::Text => log.init(),
+            LogFormat::Json => log.json().init(),
+        }
+    }
+}
+
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, CliError> {
+    TcpListener::bind(address).await.map_err(|source| CliError::Listen { setting, address, source })
+}
+
+async fn serve_xds(
+    listener: TcpListener,
+    ads: Ads,
+    stopped: impl Future<Output = ()>,
+) -> Result<(), CliError> {
+    tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .add_service(ads.into_server())
+        .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopped)
+        .await
+        .map_err(|error| CliError::Stopped("the xDS server", error.to_string()))
+}
+
+async fn serve_admin(
+    listener: TcpListener,
+    router: axum::Router,
+    stopped: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), CliError> {
+    axum::serve(listener, router)
+        .with_graceful_shutdown(stopped)
+        .await
+        .map_err(|error| CliError::Stopped("the administration server", error.to_string()))
+}
+
+/// Ends when the sender is dropped.
+async fn stopped(mut stopping: watch::Receiver<()>) {
+    while stopping.changed().await.is_ok() {}
+}
+
+async fn terminated() -> Result<(), CliError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(CliError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CliError::Signals)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn unexpected(ended: Option<Result<Result<(), CliError>, tokio::task::JoinError>>) -> CliError {
+    match ended {
+        Some(Ok(Err(error))) => error,
+        Some(Err(error)) => CliError::Stopped("a server", error.to_string()),
+        Some(Ok(Ok(()))) | None => CliError::Stopped("a server", "it ended by itself".to_owned()),
+    }
+}

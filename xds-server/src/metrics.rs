@@ -1,0 +1,54 @@
+//! What the server counts, for Prometheus.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+
+/// Counters and gauges of the server.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Nodes connected now.
+    pub connected_nodes: Gauge,
+    /// Id of the release that is served; 0 before there is one.
+    pub release: Gauge,
+    /// Problems in the rows that are not served because of them.
+    pub problems: Gauge,
+    /// 1 while PostgreSQL can be read, else 0.
+    pub database_up: Gauge,
+    sent: Family<KindLabel, Counter>,
+    accepted: Family<KindLabel, Counter>,
+    refused: Family<KindLabel, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+impl Metrics {
+    /// Registers all of them under the prefix `ferrox_xds`.
+    pub fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("ferrox_xds");
+        registry.register("connected_nodes", "Nodes connected now", self.connected_nodes.clone());
+        registry.register("release", "Id of the release that is served", self.release.clone());
+        registry.register("problems", "Problems that keep the rows from being served", self.problems.clone());
+        registry.register("database_up", "Whether PostgreSQL can be read", self.database_up.clone());
+        registry.register("responses_sent", "Responses sent to nodes", self.sent.clone());
+        registry.register("responses_accepted", "Responses that nodes accepted", self.accepted.clone());
+        registry.register("responses_refused", "Responses that nodes refused", self.refused.clone());
+    }
+
+    pub(crate) fn sent(&self, kind: &'static str) {
+        self.sent.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    pub(crate) fn accepted(&self, kind: &'static str) {
+        self.accepted.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    pub(crate) fn refused(&self, kind: &'static str) {
+        self.refused.get_or_create(&KindLabel { kind }).inc();
+    }
+}

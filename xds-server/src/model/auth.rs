@@ -1,0 +1,117 @@
+//! The gateway's issuers of tokens and holders of API keys.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use ferrox_policy::{
+    Check,
+    auth::{AuthConfig, Consumer, JwkSet, JwtProvider},
+    placement::Placement,
+};
+use serde_json::Value;
+
+use super::problem::{Problem, RowCheck};
+use crate::store::{JwtProviderRow, Rows};
+
+const PROVIDERS: &str = "jwt_providers";
+const CONSUMERS: &str = "consumers";
+const KEYS: &str = "api_keys";
+
+/// Builds the configuration of the auth filter, in the order of names whatever the order of the rows. It is checked
+/// by the filter's own code, so one that was accepted is one that the filter takes.
+pub(super) fn parse(rows: &Rows, problems: &mut Vec<Problem>) -> AuthConfig {
+    let before = problems.len();
+    let providers = parse_providers(rows, problems);
+    let consumers = parse_consumers(rows, problems);
+    let config = AuthConfig { providers, consumers, policies: Placement::default() };
+    if problems.len() == before
+        && let Err(invalid) = ferrox_auth::check(&config)
+    {
+        // What concerns one row alone was found above, so this concerns several.
+        RowCheck::new(PROVIDERS, "", problems).refuse_invalid(invalid);
+    }
+    config
+}
+
+fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<JwtProvider> {
+    let mut providers = BTreeMap::new();
+    let mut issuers = HashSet::new();
+    for row in &rows.jwt_providers {
+        let mut check = RowCheck::new(PROVIDERS, &row.name, problems);
+        if !issuers.insert(row.issuer.as_str()) {
+            check.refuse("issuer", format!("'{}' is the issuer of another provider too", row.issuer));
+        }
+        let Some(provider) = parse_provider(row, &mut check) else { continue };
+        if providers.insert(row.name.as_str(), provider).is_some() {
+            check.refuse("name", "stands twice");
+        }
+    }
+    providers.into_values().collect()
+}
+
+fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtProvider> {
+    let leeway_seconds = check.number("leeway_seconds", row.leeway_seconds, 0..=300);
+    let jwks = check.keep("jwks", parse_jwks(&row.jwks));
+    let provider = JwtProvider {
+        name: row.name.clone(),
+        issuer: row.issuer.clone(),
+        audiences: row.audiences.clone(),
+        jwks: jwks?,
+        leeway_seconds: leeway_seconds?,
+    };
+    let alone = AuthConfig { providers: vec![provider.clone()], ..AuthConfig::default() };
+    if let Err(invalid) = ferrox_auth::check(&alone) {
+        let field = invalid.field.strip_prefix("providers[0]").unwrap_or(&invalid.field);
+        check.refuse(field.trim_start_matches('.'), invalid.reason);
+    }
+    Some(provider)
+}
+
+/// Not by serde, whose messages quote the value, which may be a secret.
+fn parse_jwks(jwks: &Value) -> Result<JwkSet, String> {
+    match jwks.get("keys") {
+        Some(Value::Array(keys)) => Ok(JwkSet { keys: keys.clone() }),
+        _ => Err("must be a JWK Set: an object with a list 'keys' (RFC 7517 section 5)".to_owned()),
+    }
+}
+
+fn parse_consumers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<Consumer> {
+    let mut consumers = BTreeMap::new();
+    for row in &rows.consumers {
+        let mut check = RowCheck::new(CONSUMERS, &row.name, problems);
+        let consumer =
+            Consumer { name: row.name.clone(), scopes: row.scopes.clone(), key_sha256: Vec::new() };
+        if let Err(invalid) = consumer.check() {
+            check.refuse_invalid(invalid);
+        }
+        if consumers.insert(row.name.as_str(), consumer).is_some() {
+            check.refuse("name", "stands twice");
+        }
+    }
+    add_keys(rows, &mut consumers, problems);
+    consumers.into_values().collect()
+}
+
+fn add_keys(rows: &Rows, consumers: &mut BTreeMap<&str, Consumer>, problems: &mut Vec<Problem>) {
+    let keys: BTreeSet<(&str, &str)> =
+        rows.api_keys.iter().map(|row| (row.sha256.as_str(), row.consumer.as_str())).collect();
+    if keys.len() < rows.api_keys.len() {
+        RowCheck::new(KEYS, "", problems).refuse("sha256", "a key stands twice");
+    }
+    let mut last = None;
+    for (sha256, owner) in keys {
+        let mut check = RowCheck::new(KEYS, sha256, problems);
+        if last.replace(sha256) == Some(sha256) {
+            check.refuse("sha256", "belongs to another consumer too");
+        }
+        let Some(consumer) = consumers.get_mut(owner) else {
+            check.refuse("consumer", format!("there is no consumer '{owner}'"));
+            continue;
+        };
+        let alone =
+            Consumer { name: "key".to_owned(), scopes: Vec::new(), key_sha256: vec![sha256.to_owned()] };
+        match alone.check() {
+            Ok(()) => consumer.key_sha256.push(sha256.to_owned()),
+            Err(invalid) => check.refuse("sha256", invalid.reason),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The checked configuration: what rows mean, in types that cannot hold what Envoy or the filters would refuse.
+
+mod auth;
+mod host;
+mod method;
+mod name;
+mod overlap;
+mod path;
+mod policies;
+mod problem;
+mod route;
+mod upstream;
+
+use std::{collections::BTreeMap, fmt};
+
+use ferrox_policy::auth::AuthConfig;
+
+pub use host::HostPattern;
+pub use method::Method;
+pub use name::{RouteName, UpstreamName};
+pub use path::{Path, PathMatch};
+pub use policies::Policies;
+pub use problem::Problem;
+pub use route::Route;
+pub use upstream::{Breaker, Upstream};
+
+use crate::store::Rows;
+
+/// A whole configuration in which every reference leads somewhere and every policy works.
+#[derive(Clone, PartialEq)]
+pub struct Model {
+    upstreams: BTreeMap<UpstreamName, Upstream>,
+    routes: BTreeMap<RouteName, Route>,
+    auth: AuthConfig,
+}
+
+impl Model {
+    /// Checks rows.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, not only the first thing.
+    pub fn parse(rows: &Rows) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let upstreams = upstream::parse_all(rows, &mut problems);
+        let routes = route::parse_all(rows, &mut problems);
+        overlap::check(&routes, &mut problems);
+        let auth = auth::parse(rows, &mut problems);
+        if problems.is_empty() { Ok(Self { upstreams, routes, auth }) } else { Err(problems) }
+    }
+
+    /// The upstreams by name.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        self.upstreams.values()
+    }
+
+    /// The routes by name.
+    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+        self.routes.values()
+    }
+
+    /// Who may issue tokens and who holds API keys. Keys of providers may be secret.
+    #[must_use]
+    pub fn auth(&self) -> &AuthConfig {
+        &self.auth
+    }
+}
+
+impl fmt::Debug for Model {
+    /// Without the auth configuration, which may hold secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Model")
+            .field("upstreams", &self.upstreams)
+            .field("routes", &self.routes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Which paths a route serves.
+
+/// A rule for the path of a request. Envoy compares it with the normalised path, so it is itself normalised.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PathMatch {
+    /// The whole path.
+    Exact(Path),
+    /// Its first segments: `/api` matches `/api` and `/api/x`, not `/apis`; `/api/` does not match `/api`.
+    Prefix(Path),
+}
+
+impl PathMatch {
+    /// The path of the rule.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) => &path.0,
+        }
+    }
+}
+
+/// A normalised absolute path (RFC 3986 section 3.3): no empty and no dot segments, no query.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(String);
+
+impl Path {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// The reason why no normalised request could have it.
+    pub fn parse(path: &str) -> Result<Self, String> {
+        let refuse = |reason: &str| Err(format!("'{}' {reason}", path.escape_debug()));
+        let Some(relative) = path.strip_prefix('/') else {
+            return refuse("does not start with '/'");
+        };
+        if path.len() > MAX_LENGTH {
+            return refuse("is longer than 2048 bytes");
+        }
+        if !has_only_path_characters(path) {
+            return refuse("is not a path: only the characters of RFC 3986 section 3.3 can be in one");
+        }
+        if relative.contains("//") || relative.starts_with('/') {
+            return refuse("has an empty segment, which normalisation removes from every request");
+        }
+        if relative.split('/').any(|segment| matches!(segment, "." | "..")) {
+            return refuse("has a dot segment, which normalisation removes from every request");
+        }
+        let lower = path.to_ascii_lowercase();
+        if ["%2f", "%5c", "%2e"].iter().any(|escape| lower.contains(escape)) {
+            return refuse("has an escaped '/', '\\' or '.', which no request keeps");
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+/// Bytes; Envoy takes request heads of 60 KiB, so this is about sense rather than need.
+const MAX_LENGTH: usize = 2048;
+
+/// `pchar` and `/`, where each `%` begins an escape.
+fn has_only_path_characters(path: &str) -> bool {
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        let allowed = match byte {
+            b'%' => {
+                let mut hex = || bytes.next().is_some_and(|b| b.is_ascii_hexdigit());
+                hex() && hex()
+            }
+            _ => byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@".contains(&byte),
+        };
+        if !allowed {
+            return false;
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_requests_can_have_are_taken() {
+        for good in ["/", "/api", "/api/", "/a/b.json", "/a%20b", "/...", "/.well-known/x", "/a;v=1,(2)"] {
+            assert_eq!(Path::parse(good).map(|path| path.0), Ok(good.to_owned()));
+        }
+    }
+
+    #[test]
+    fn paths_that_no_normalised_request_has_are_refused() {
+        for bad in [
+            "",
+            "api",
+            "*",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a\0",
+            "/a\t",
+            "/ä",
+            "/a\\b",
+            "//",
+            "/a//b",
+            "//a",
+            "/./a",
+            "/a/..",
+            "/..",
+            "/a%2Fb",
+            "/%5c",
+            "/%2e%2E/x",
+            "/a%",
+            "/a%g0",
+            "/a%2",
+        ] {
+            assert!(Path::parse(bad).is_err(), "{bad}");
+        }
+        assert!(Path::parse(&format!("/{}", "a".repeat(2048))).is_err());
+    }
+}

@@ -1,0 +1,69 @@
+//! Why rows were refused.
+
+use std::{fmt, ops::RangeInclusive};
+
+use ferrox_policy::Invalid;
+use serde::Serialize;
+
+/// One thing that is wrong with the rows: where, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The table.
+    pub table: &'static str,
+    /// The row, by its primary key.
+    pub row: String,
+    /// The column, with a path into it where it is a list or a document; empty for the row itself.
+    pub field: String,
+    /// What is wrong, for the person who wrote the row. Never holds a secret.
+    pub reason: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} '{}': ", self.table, self.row)?;
+        if !self.field.is_empty() {
+            write!(formatter, "field {}: ", self.field)?;
+        }
+        formatter.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Collects what is wrong with one row.
+pub(super) struct RowCheck<'a> {
+    table: &'static str,
+    row: String,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl<'a> RowCheck<'a> {
+    pub(super) fn new(table: &'static str, row: impl Into<String>, problems: &'a mut Vec<Problem>) -> Self {
+        Self { table, row: row.into(), problems }
+    }
+
+    /// Notes that a field is wrong.
+    pub(super) fn refuse(&mut self, field: impl Into<String>, reason: impl Into<String>) {
+        let (field, reason) = (field.into(), reason.into());
+        self.problems.push(Problem { table: self.table, row: self.row.clone(), field, reason });
+    }
+
+    /// Notes what a check of the policy crate found.
+    pub(super) fn refuse_invalid(&mut self, invalid: Invalid) {
+        self.refuse(invalid.field, invalid.reason);
+    }
+
+    /// The value that was parsed; `None` when it was refused, which is noted.
+    pub(super) fn keep<T>(&mut self, field: impl Into<String>, parsed: Result<T, String>) -> Option<T> {
+        parsed.map_err(|reason| self.refuse(field, reason)).ok()
+    }
+
+    /// A number that must be in a range of non-negative numbers.
+    pub(super) fn number(&mut self, field: &str, value: i32, range: RangeInclusive<i32>) -> Option<u32> {
+        if !range.contains(&value) {
+            self.refuse(field, format!("{value} must be {} to {}", range.start(), range.end()));
+            return None;
+        }
+        u32::try_from(value).ok()
+    }
+}

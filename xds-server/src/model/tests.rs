@@ -1,0 +1,245 @@
+use serde_json::json;
+
+use super::{
+    sample::{policy, provider, sound, target},
+    *,
+};
+use crate::store::{ApiKeyRow, ConsumerRow, RouteRow};
+
+/// What is wrong after a change to sound rows.
+fn problems(change: impl FnOnce(&mut Rows)) -> Vec<String> {
+    let mut rows = sound();
+    change(&mut rows);
+    Model::parse(&rows).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+fn problem(change: impl FnOnce(&mut Rows)) -> String {
+    let problems = problems(change);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems[0].clone()
+}
+
+#[test]
+fn sound_rows_become_a_model() {
+    let mut rows = sound();
+    rows.route_upstreams.push(target("orders", "users", 0));
+    rows.route_policies.push(policy("orders", "auth", json!({"jwt": {"providers": ["id"]}, "api_key": {}})));
+    rows.jwt_providers.push(provider("id", "https://id"));
+    rows.consumers.push(ConsumerRow { name: "acme".to_owned(), scopes: vec!["read".to_owned()] });
+    rows.api_keys.push(ApiKeyRow { sha256: "ab".repeat(32), consumer: "acme".to_owned() });
+    let model = Model::parse(&rows).unwrap();
+
+    let orders = model.routes().next().unwrap();
+    assert_eq!(orders.targets.keys().map(UpstreamName::as_str).collect::<Vec<_>>(), ["orders"]);
+    assert!(orders.policies.auth.is_some() && orders.policies.cache.is_none());
+    assert_eq!(model.upstreams().next().unwrap().endpoints.len(), 1);
+    assert_eq!(model.auth().consumers[0].key_sha256, ["ab".repeat(32)]);
+    assert_eq!(model.auth().providers[0].name, "id");
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let found = problems(|rows| {
+        rows.routes[0].hosts = vec!["ok".to_owned(), "x y".to_owned()];
+        rows.routes[0].methods = vec!["get".to_owned()];
+        rows.routes[1].timeout_ms = 0;
+        rows.upstreams[0].open_for_ms = 99;
+        rows.endpoints[0].port = 0;
+    });
+    let begins = [
+        "upstreams 'orders': field open_for_ms: 99 must be 100 to 3600000",
+        "endpoints 'orders ::1:0': field port: 0 must be 1 to 65535",
+        "routes 'orders': field hosts[1]: 'x y' is not a host",
+        "routes 'orders': field methods[0]: 'get' is no method",
+        "routes 'users': field timeout_ms: 0 must be 1 to 3600000",
+    ];
+    assert_eq!(found.len(), begins.len(), "{found:#?}");
+    for (problem, begin) in found.iter().zip(begins) {
+        assert!(problem.starts_with(begin), "{problem}");
+    }
+}
+
+#[test]
+fn a_reference_to_nothing_is_refused() {
+    let found = problem(|rows| rows.route_upstreams.push(target("orders", "nobody", 1)));
+    assert_eq!(found, "route_upstreams 'orders nobody': field upstream: there is no upstream 'nobody'");
+    assert!(
+        problem(|rows| rows.route_upstreams.push(target("nothing", "orders", 1)))
+            .contains("no route 'nothing'")
+    );
+    assert!(
+        problem(|rows| rows.endpoints[0].upstream = "nobody".to_owned()).contains("no upstream 'nobody'")
+    );
+    assert!(
+        problem(|rows| rows.route_policies.push(policy("nothing", "cache", json!({})))).contains("no route")
+    );
+    let key = ApiKeyRow { sha256: "ab".repeat(32), consumer: "nobody".to_owned() };
+    assert!(problem(|rows| rows.api_keys.push(key)).contains("no consumer 'nobody'"));
+}
+
+#[test]
+fn a_route_needs_somewhere_to_go() {
+    assert_eq!(
+        problem(|rows| rows.route_upstreams.truncate(1)),
+        "routes 'users': has no upstream in route_upstreams"
+    );
+    assert_eq!(
+        problem(|rows| rows.route_upstreams[1].weight = 0),
+        "routes 'users': has only upstreams of weight 0"
+    );
+    assert!(problem(|rows| rows.route_upstreams[1].weight = -1).contains("field weight: -1"));
+}
+
+#[test]
+fn an_upstream_may_have_no_endpoint() {
+    assert_eq!(problems(|rows| rows.endpoints.clear()), Vec::<String>::new());
+}
+
+#[test]
+fn a_route_has_one_path_and_a_host() {
+    assert!(problem(|rows| rows.routes[0].path_exact = Some("/x".to_owned())).contains("exactly one of"));
+    assert!(problem(|rows| rows.routes[0].path_prefix = None).contains("exactly one of"));
+    assert!(
+        problem(|rows| rows.routes[0].path_prefix = Some("/a/../b".to_owned())).contains("field path_prefix")
+    );
+    assert!(problem(|rows| rows.routes[0].hosts.clear()).contains("field hosts: needs at least one"));
+    let twice = |rows: &mut Rows| rows.routes[0].hosts = vec!["A.com".to_owned(), "a.com".to_owned()];
+    assert!(problem(twice).contains("field hosts[1]: 'a.com' stands twice"));
+}
+
+#[test]
+fn routes_between_which_nothing_decides_are_refused_by_name() {
+    let same = |rows: &mut Rows| rows.routes[1].path_prefix = Some("/orders".to_owned());
+    assert_eq!(
+        problem(same),
+        "routes 'users': field path_prefix: '/orders' on host '*' is matched by route 'orders' too, \
+         with a common method and the same priority"
+    );
+    let methods = |a: &[&str], b: &[&str]| {
+        problems(|rows| {
+            same(rows);
+            rows.routes[0].methods = a.iter().map(ToString::to_string).collect();
+            rows.routes[1].methods = b.iter().map(ToString::to_string).collect();
+        })
+    };
+    assert_eq!(methods(&["GET", "PUT"], &["POST", "PUT"]).len(), 1);
+    assert!(methods(&["GET"], &["POST"]).is_empty());
+    // The one that names its methods goes first.
+    assert!(methods(&["GET"], &[]).is_empty());
+}
+
+#[test]
+fn routes_of_one_path_are_told_apart_by_host_priority_and_kind() {
+    let same_path = |change: fn(&mut RouteRow)| {
+        problems(|rows| {
+            rows.routes[1].path_prefix = Some("/orders".to_owned());
+            change(&mut rows.routes[1]);
+        })
+    };
+    assert!(same_path(|route| route.hosts = vec!["a.com".to_owned()]).is_empty());
+    assert!(same_path(|route| route.priority = 1).is_empty());
+    assert!(same_path(|route| route.path_exact = route.path_prefix.take()).is_empty());
+}
+
+#[test]
+fn a_policy_is_refused_by_its_field() {
+    let limit = json!({"limits": [{"name": "n", "by": "address", "requests": 0, "window_seconds": 1}]});
+    let found = problem(|rows| rows.route_policies.push(policy("orders", "rate_limit", limit)));
+    assert_eq!(
+        found,
+        "route_policies 'orders rate_limit': field policy.limits[0].requests: must be 1 to 1000000000"
+    );
+    let found = problem(|rows| rows.route_policies.push(policy("orders", "auth", json!({}))));
+    assert!(
+        found.starts_with("route_policies 'orders auth': field policy: one of jwt and api_key"),
+        "{found}"
+    );
+    assert!(
+        problem(|rows| rows.route_policies.push(policy("orders", "cors", json!({})))).contains("field kind")
+    );
+}
+
+#[test]
+fn a_policy_names_providers_that_exist() {
+    let jwt = policy("orders", "auth", json!({"jwt": {"providers": ["nobody"]}}));
+    assert_eq!(
+        problem(|rows| rows.route_policies.push(jwt)),
+        "route_policies 'orders auth': field policy.jwt.providers[0]: there is no JWT provider 'nobody'"
+    );
+}
+
+#[test]
+fn a_limit_by_identity_needs_an_auth_policy() {
+    let limits = json!({"limits": [{"name": "n", "by": "identity", "requests": 1, "window_seconds": 1}]});
+    let by_identity = policy("orders", "rate_limit", limits);
+    let found = problem(|rows| rows.route_policies.push(by_identity.clone()));
+    assert!(found.contains("field policy.limits[0].by: limit 'n' counts by identity, but"), "{found}");
+    let auth = policy("orders", "auth", json!({"api_key": {}}));
+    assert!(problems(|rows| rows.route_policies.extend([auth, by_identity])).is_empty());
+}
+
+#[test]
+fn the_gateways_issuers_are_refused_by_row() {
+    let found = problem(|rows| {
+        rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];
+        rows.jwt_providers[1].audiences.clear();
+    });
+    assert!(found.starts_with("jwt_providers 'b': field audiences: needs at least one"), "{found}");
+    let same = |rows: &mut Rows| {
+        rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://a")];
+    };
+    assert!(problem(same).starts_with("jwt_providers 'b': field issuer: 'https://a'"));
+}
+
+#[test]
+fn a_key_that_the_filter_would_refuse_is_refused_by_row_and_field() {
+    let found = problem(|rows| {
+        rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];
+        rows.jwt_providers[1].jwks["keys"][0]["x"] = json!("c2hvcnQ");
+    });
+    assert!(found.starts_with("jwt_providers 'b': field jwks.keys[0]"), "{found}");
+    assert!(!found.contains("c2hvcnQ"), "{found}");
+}
+
+#[test]
+fn a_refused_key_set_is_not_quoted() {
+    for jwks in [json!("c2VjcmV0"), json!({"keys": "c2VjcmV0"}), json!(["c2VjcmV0"])] {
+        let found = problem(|rows| {
+            rows.jwt_providers = vec![provider("a", "https://a")];
+            rows.jwt_providers[0].jwks = jwks;
+        });
+        assert!(found.starts_with("jwt_providers 'a': field jwks: must be a JWK Set"), "{found}");
+        assert!(!found.contains("c2VjcmV0"));
+    }
+}
+
+#[test]
+fn consumers_and_keys_are_refused_by_row() {
+    let consumer =
+        |name: &str, scope: &str| ConsumerRow { name: name.to_owned(), scopes: vec![scope.to_owned()] };
+    let found = problem(|rows| rows.consumers = vec![consumer("a", "x"), consumer("b", "x y")]);
+    assert!(found.starts_with("consumers 'b': field scopes[0]: 'x y' is no scope"), "{found}");
+
+    let key = |owner: &str, sha256: &str| ApiKeyRow { sha256: sha256.repeat(32), consumer: owner.to_owned() };
+    let keys = |keys: &[ApiKeyRow]| {
+        problem(|rows| {
+            rows.consumers = vec![consumer("a", "x"), consumer("b", "x")];
+            rows.api_keys = keys.to_vec();
+        })
+    };
+    assert!(keys(&[key("a", "AB")]).contains("field sha256: must be 64 lower-case hex digits"));
+    assert!(keys(&[key("a", "ab"), key("b", "ab")]).contains("belongs to another consumer too"));
+    assert!(keys(&[key("a", "ab"), key("a", "ab")]).contains("a key stands twice"));
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter() {
+    let mut rows = sound();
+    rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];
+    let forwards = Model::parse(&rows).unwrap();
+    rows.routes.reverse();
+    rows.upstreams.reverse();
+    rows.jwt_providers.reverse();
+    rows.route_upstreams.reverse();
+    assert!(forwards == Model::parse(&rows).unwrap());
+}

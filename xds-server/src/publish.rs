@@ -1,0 +1,181 @@
+//! From rows to what is served: reads, checks, translates, records and publishes.
+//!
+//! Rows that fail their check change nothing: the last good release stays, also across a restart, and the reason is
+//! shown. While PostgreSQL cannot be reached, what is served stays.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::{
+    metrics::Metrics,
+    model::{Model, Problem},
+    snapshot::Snapshot,
+    store::{Release, Rows, Store, StoreError},
+    translate::{Settings, translate},
+};
+
+/// Pause before PostgreSQL is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is served, and what is not and why.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Status {
+    /// The release that is served.
+    pub release: Option<ServedRelease>,
+    /// Why the rows as they are now are not served; empty if they are.
+    pub problems: Vec<String>,
+    /// Why PostgreSQL cannot be read; `None` if it can.
+    pub database_error: Option<String>,
+}
+
+/// A release that is served.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServedRelease {
+    /// Its number.
+    pub id: i64,
+    /// Digest of its rows.
+    pub digest: String,
+    /// Since when this server serves it, in seconds since 1970.
+    pub served_since: u64,
+}
+
+/// The status of publishing, shared with whoever shows it.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    status: Arc<Mutex<Status>>,
+    metrics: Arc<Metrics>,
+}
+
+impl Publication {
+    /// Nothing is served yet.
+    #[must_use]
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { status: Arc::default(), metrics }
+    }
+
+    /// The status now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Status)) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut status);
+        self.metrics.release.set(status.release.as_ref().map_or(0, |release| release.id));
+        self.metrics.problems.set(i64::try_from(status.problems.len()).unwrap_or(i64::MAX));
+        self.metrics.database_up.set(i64::from(status.database_error.is_none()));
+    }
+}
+
+/// Publishes what the rows say, and every change of them.
+pub struct Publisher {
+    store: Store,
+    settings: Settings,
+    snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    publication: Publication,
+}
+
+impl Publisher {
+    /// A publisher that sends to `snapshots`.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        settings: Settings,
+        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+        publication: Publication,
+    ) -> Self {
+        Self { store, settings, snapshots, publication }
+    }
+
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        loop {
+            let Err(error) = self.follow().await;
+            let shown = error.to_string();
+            if self.publication.status().database_error.as_ref() != Some(&shown) {
+                tracing::error!(error = shown, "PostgreSQL cannot be read; what is served stays");
+            }
+            self.publication.update(|status| status.database_error = Some(shown));
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Publishes until PostgreSQL fails.
+    async fn follow(&mut self) -> Result<std::convert::Infallible, StoreError> {
+        self.store.migrate().await?;
+        // Listening begins before the first read, so no change is missed between the two.
+        let mut changes = self.store.changes().await?;
+        loop {
+            let rows = self.store.read().await?;
+            if self.publication.status().database_error.is_some() {
+                tracing::info!("PostgreSQL can be read");
+            }
+            self.publication.update(|status| status.database_error = None);
+            self.take(rows).await?;
+            changes.changed().await?;
+        }
+    }
+
+    async fn take(&self, rows: Rows) -> Result<(), StoreError> {
+        match Model::parse(&rows) {
+            Ok(model) => {
+                let release = self.store.record_release(&rows).await?;
+                self.publication.update(|status| status.problems.clear());
+                self.serve(&model, &release);
+                Ok(())
+            }
+            Err(problems) => self.refuse(&problems).await,
+        }
+    }
+
+    fn serve(&self, model: &Model, release: &Release) {
+        let served = self.publication.status().release;
+        if served.is_some_and(|served| served.id == release.id) {
+            return;
+        }
+        let snapshot = Arc::new(translate(model, &self.settings));
+        self.snapshots.send_replace(Some(snapshot));
+        tracing::info!(release = release.id, digest = release.digest, "release served");
+        let served_since =
+            SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let release = ServedRelease { id: release.id, digest: release.digest.clone(), served_since };
+        self.publication.update(|status| status.release = Some(release));
+    }
+
+    async fn refuse(&self, problems: &[Problem]) -> Result<(), StoreError> {
+        let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        if self.publication.status().problems != shown {
+            for problem in &shown {
+                tracing::error!(problem, "rows refused; the last good release stays");
+            }
+        }
+        self.publication.update(|status| status.problems = shown);
+        if self.publication.status().release.is_none() {
+            self.serve_last_release().await?;
+        }
+        Ok(())
+    }
+
+    /// After a restart with rows that make no sense: what was served before is served again.
+    async fn serve_last_release(&self) -> Result<(), StoreError> {
+        let Some((release, rows)) = self.store.last_release().await? else {
+            tracing::error!("there is no earlier release, so nothing is served");
+            return Ok(());
+        };
+        match Model::parse(&rows) {
+            Ok(model) => self.serve(&model, &release),
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!(release = release.id, %problem, "the last release cannot be served");
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Rows in PostgreSQL: reading them in one piece, hearing of changes, recording releases.
+
+mod changes;
+mod error;
+mod read;
+mod releases;
+mod rows;
+
+use std::time::Duration;
+
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+pub use changes::Changes;
+pub use error::StoreError;
+pub use releases::Release;
+pub use rows::{
+    ApiKeyRow, ConsumerRow, EndpointRow, JwtProviderRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows,
+    UpstreamRow,
+};
+
+/// One connection listens, one reads, one is to spare.
+const CONNECTIONS: u32 = 3;
+
+/// How long an operation waits for a connection.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// The database. Cheap to clone; clones share their connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// A store at `url` (`postgres://user:password@host/database`). It connects when it is first used, and again whenever
+    /// that is needed, so PostgreSQL may be down. Must be called inside a Tokio runtime.
+    ///
+    /// # Errors
+    /// When the URL is none.
+    pub fn connect(url: &str) -> Result<Self, StoreError> {
+        // The parser's message is left out: it may quote the URL, and with it the password.
+        let options: PgConnectOptions = url.parse().map_err(|_| StoreError::Url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(CONNECTIONS)
+            .acquire_timeout(CONNECT_WITHIN)
+            .connect_lazy_with(options.application_name("ferrox"));
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date. Replicas that start together take turns (PostgreSQL's advisory lock), and a schema that a newer
+    /// version has already moved on is left as it is, so that a version can be rolled back.
+    ///
+    /// # Errors
+    /// When the database cannot be used or a migration that ran was changed since.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        let mut migrator = sqlx::migrate!("../migrations");
+        migrator.set_ignore_missing(true);
+        migrator.run(&self.pool).await.map_err(StoreError::Migrate)
+    }
+
+    /// Begins to listen for changes. A change after this is told, so listen first and read then.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn changes(&self) -> Result<Changes, StoreError> {
+        Changes::listen(self.pool.clone()).await
+    }
+}

@@ -1,0 +1,73 @@
+//! Recording what was released.
+
+use sqlx::types::Json;
+
+use super::{Rows, Store, StoreError};
+
+/// A configuration that passed every check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Its number; later releases have higher ones.
+    pub id: i64,
+    /// What identifies its rows ([`Rows::digest`]).
+    pub digest: String,
+}
+
+/// How many releases are kept.
+const KEPT: i64 = 100;
+
+/// Key of the advisory lock under which releases are recorded: "ferrox" and a version.
+const LOCK: i64 = 0x66_6572_726f_7801;
+
+impl Store {
+    /// Records rows as a release, unless the newest one has the same content, which is then returned: replicas that
+    /// release the same rows share one. A return to earlier rows is a new release. The newest 100 are kept.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn record_release(&self, rows: &Rows) -> Result<Release, StoreError> {
+        self.record(rows).await.map_err(StoreError::while_doing("record a release"))
+    }
+
+    async fn record(&self, rows: &Rows) -> Result<Release, sqlx::Error> {
+        let digest = rows.digest();
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
+        let newest: Option<i64> = sqlx::query_scalar(
+            "select id from (select id, digest from releases order by id desc limit 1) newest where digest = $1",
+        )
+        .bind(&digest)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        if let Some(id) = newest {
+            transaction.commit().await?;
+            return Ok(Release { id, digest });
+        }
+        let id: i64 = sqlx::query_scalar("insert into releases (digest, rows) values ($1, $2) returning id")
+            .bind(&digest)
+            .bind(Json(rows))
+            .fetch_one(&mut *transaction)
+            .await?;
+        sqlx::query(
+            "delete from releases where id not in (select id from releases order by id desc limit $1)",
+        )
+        .bind(KEPT)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(Release { id, digest })
+    }
+
+    /// The newest release with its rows; `None` when there never was one.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn last_release(&self) -> Result<Option<(Release, Rows)>, StoreError> {
+        let newest: Option<(i64, String, Json<Rows>)> =
+            sqlx::query_as("select id, digest, rows from releases order by id desc limit 1")
+                .fetch_optional(&self.pool)
+                .await
+                .map_err(StoreError::while_doing("read the last release"))?;
+        Ok(newest.map(|(id, digest, Json(rows))| (Release { id, digest }, rows)))
+    }
+}

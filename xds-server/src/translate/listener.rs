@@ -1,0 +1,131 @@
+//! The listener for clients (LDS), hardened for the edge ("Configuring Envoy as an edge proxy" in Envoy's manual).
+
+use std::net::SocketAddr;
+
+use envoy_types::pb::envoy::{
+    config::{
+        accesslog::v3::{AccessLog, access_log},
+        core::v3::{
+            ExtensionConfigSource, Http2ProtocolOptions, HttpProtocolOptions,
+            http_protocol_options::HeadersWithUnderscoresAction,
+        },
+        listener::v3::{Filter, FilterChain, Listener, filter},
+    },
+    extensions::filters::{
+        http::{router::v3::Router, wasm::v3::Wasm},
+        network::http_connection_manager::v3::{
+            HttpConnectionManager, HttpFilter, Rds,
+            http_connection_manager::{PathWithEscapedSlashesAction, RouteSpecifier, StripPortMode},
+            http_filter::ConfigType,
+        },
+    },
+};
+use ferrox_policy::identity;
+use prost::Name;
+
+use super::{
+    LISTENER, ROUTE_CONFIGURATION,
+    canonical::{self, Strings},
+    filters, proto,
+};
+
+/// The listener at an address.
+pub(super) fn listener(address: SocketAddr) -> Listener {
+    let manager = Filter {
+        name: "envoy.filters.network.http_connection_manager".to_owned(),
+        config_type: Some(filter::ConfigType::TypedConfig(proto::any(&connection_manager()))),
+    };
+    Listener {
+        name: LISTENER.to_owned(),
+        address: proto::address(address),
+        per_connection_buffer_limit_bytes: proto::number(1 << 20),
+        filter_chains: vec![FilterChain { filters: vec![manager], ..FilterChain::default() }],
+        ..Listener::default()
+    }
+}
+
+fn connection_manager() -> HttpConnectionManager {
+    HttpConnectionManager {
+        stat_prefix: "ferrox".to_owned(),
+        route_specifier: Some(RouteSpecifier::Rds(Rds {
+            config_source: proto::ads(),
+            route_config_name: ROUTE_CONFIGURATION.to_owned(),
+        })),
+        http_filters: http_filters(),
+        access_log: vec![access_log()],
+        // The client's address is the peer's, whatever X-Forwarded-For says, and X-Envoy-* from outside is removed.
+        use_remote_address: proto::yes(),
+        generate_request_id: proto::yes(),
+        // What is matched is what the upstream sees: one way to write each path and host.
+        normalize_path: proto::yes(),
+        merge_slashes: true,
+        // An escaped slash means one path to us and another to some upstreams.
+        path_with_escaped_slashes_action: PathWithEscapedSlashesAction::RejectRequest.into(),
+        strip_port_mode: Some(StripPortMode::StripAnyHostPort(true)),
+        strip_trailing_host_dot: true,
+        request_headers_timeout: proto::seconds(10),
+        stream_idle_timeout: proto::seconds(300),
+        common_http_protocol_options: Some(HttpProtocolOptions {
+            idle_timeout: proto::seconds(3600),
+            // Many upstreams take x_ferrox_consumer for x-ferrox-consumer.
+            headers_with_underscores_action: HeadersWithUnderscoresAction::DropHeader.into(),
+            ..HttpProtocolOptions::default()
+        }),
+        http2_protocol_options: Some(Http2ProtocolOptions {
+            max_concurrent_streams: proto::number(100),
+            initial_stream_window_size: proto::number(64 << 10),
+            initial_connection_window_size: proto::number(1 << 20),
+            ..Http2ProtocolOptions::default()
+        }),
+        ..HttpConnectionManager::default()
+    }
+}
+
+fn http_filters() -> Vec<HttpFilter> {
+    let discovered = filters::chain().map(|name| HttpFilter {
+        name: name.to_owned(),
+        config_type: Some(ConfigType::ConfigDiscovery(ExtensionConfigSource {
+            config_source: proto::ads(),
+            // No default: until its configuration is there, nothing passes a filter.
+            default_config: None,
+            apply_default_config_without_warming: false,
+            type_urls: vec![Wasm::type_url()],
+        })),
+        ..HttpFilter::default()
+    });
+    let router = HttpFilter {
+        name: "envoy.filters.http.router".to_owned(),
+        config_type: Some(ConfigType::TypedConfig(proto::any(&Router::default()))),
+        ..HttpFilter::default()
+    };
+    discovered.into_iter().chain([router]).collect()
+}
+
+/// A line for each request. The path is logged without its query, which may hold tokens.
+fn access_log() -> AccessLog {
+    let identity = format!("%FILTER_STATE(wasm.{}:PLAIN)%", identity::FILTER_STATE);
+    let format = Strings::from([
+        ("time", "%START_TIME%"),
+        ("request_id", "%REQ(X-REQUEST-ID)%"),
+        ("client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        ("identity", &identity),
+        ("method", "%REQ(:METHOD)%"),
+        ("host", "%REQ(:AUTHORITY)%"),
+        ("path", "%PATH(NQ)%"),
+        ("protocol", "%PROTOCOL%"),
+        ("route", "%ROUTE_NAME%"),
+        ("status", "%RESPONSE_CODE%"),
+        ("details", "%RESPONSE_CODE_DETAILS%"),
+        ("flags", "%RESPONSE_FLAGS%"),
+        ("upstream", "%UPSTREAM_CLUSTER%"),
+        ("endpoint", "%UPSTREAM_HOST%"),
+        ("bytes_received", "%BYTES_RECEIVED%"),
+        ("bytes_sent", "%BYTES_SENT%"),
+        ("duration_ms", "%DURATION%"),
+    ]);
+    AccessLog {
+        name: "envoy.access_loggers.stdout".to_owned(),
+        config_type: Some(access_log::ConfigType::TypedConfig(canonical::json_log(format))),
+        ..AccessLog::default()
+    }
+}

@@ -1,0 +1,79 @@
+//! Protobuf's well-known types and the pieces of Envoy's API that several resources are made of.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use envoy_types::pb::{
+    envoy::config::{
+        core::v3::{
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, SocketAddress, address,
+            config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
+        },
+        endpoint::v3::{Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
+    },
+    google::protobuf::{Any, BoolValue, Duration, UInt32Value},
+};
+use prost::{Message, Name};
+
+/// Encodes a message that has no map of several entries, which prost would encode in a random order.
+pub(super) fn encode(message: &impl Message) -> Bytes {
+    message.encode_to_vec().into()
+}
+
+/// A message with its type, under the same condition as [`encode`].
+pub(super) fn any<T: Name>(message: &T) -> Any {
+    Any { type_url: T::type_url(), value: message.encode_to_vec() }
+}
+
+pub(super) fn number(value: u32) -> Option<UInt32Value> {
+    Some(UInt32Value { value })
+}
+
+pub(super) fn yes() -> Option<BoolValue> {
+    Some(BoolValue { value: true })
+}
+
+/// Every duration of the model is at most an hour, so nothing is cut off.
+pub(super) fn duration(duration: std::time::Duration) -> Option<Duration> {
+    Some(Duration {
+        seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
+        nanos: i32::try_from(duration.subsec_nanos()).unwrap_or_default(),
+    })
+}
+
+pub(super) fn seconds(seconds: i64) -> Option<Duration> {
+    Some(Duration { seconds, nanos: 0 })
+}
+
+/// The stream that all resources come by.
+pub(super) fn ads() -> Option<ConfigSource> {
+    Some(ConfigSource {
+        resource_api_version: ApiVersion::V3.into(),
+        config_source_specifier: Some(ConfigSourceSpecifier::Ads(AggregatedConfigSource {})),
+        ..ConfigSource::default()
+    })
+}
+
+pub(super) fn address(address: SocketAddr) -> Option<Address> {
+    let socket = SocketAddress {
+        address: address.ip().to_string(),
+        port_specifier: Some(PortSpecifier::PortValue(address.port().into())),
+        ..SocketAddress::default()
+    };
+    Some(Address { address: Some(address::Address::SocketAddress(socket)) })
+}
+
+/// Endpoints of one locality.
+pub(super) fn locality(addresses: impl IntoIterator<Item = SocketAddr>) -> LocalityLbEndpoints {
+    let endpoint = |socket| LbEndpoint {
+        host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
+            address: address(socket),
+            ..Endpoint::default()
+        })),
+        ..LbEndpoint::default()
+    };
+    LocalityLbEndpoints {
+        lb_endpoints: addresses.into_iter().map(endpoint).collect(),
+        ..LocalityLbEndpoints::default()
+    }
+}

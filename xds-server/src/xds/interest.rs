@@ -1,0 +1,64 @@
+//! What a client subscribed to, of one kind of resource.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::view::View;
+use crate::snapshot::{Kind, Resource};
+
+/// The name that subscribes to every resource of a kind.
+pub(super) const WILDCARD: &str = "*";
+
+/// A wildcard, names, or both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Interest {
+    pub(super) wildcard: bool,
+    pub(super) names: BTreeSet<String>,
+}
+
+impl Interest {
+    pub(super) fn of(names: impl IntoIterator<Item = String>) -> Self {
+        let mut interest = Self::default();
+        for name in names {
+            interest.add(name);
+        }
+        interest
+    }
+
+    pub(super) fn everything() -> Self {
+        Self { wildcard: true, names: BTreeSet::new() }
+    }
+
+    pub(super) fn add(&mut self, name: String) {
+        if name == WILDCARD {
+            self.wildcard = true;
+        } else {
+            self.names.insert(name);
+        }
+    }
+
+    pub(super) fn remove(&mut self, name: &str) {
+        if name == WILDCARD {
+            self.wildcard = false;
+        } else {
+            self.names.remove(name);
+        }
+    }
+
+    pub(super) fn wants(&self, name: &str) -> bool {
+        self.wildcard || self.names.contains(name)
+    }
+
+    /// The resources that are wanted and there.
+    pub(super) fn found<'a>(&'a self, view: &'a View, kind: Kind) -> Vec<&'a Arc<Resource>> {
+        if self.wildcard {
+            return view.all(kind).collect();
+        }
+        self.names.iter().filter_map(|name| view.get(kind, name)).collect()
+    }
+}
+
+/// Whether a first request without names means everything: the wildcard of old, which only clusters and
+/// listeners have (xDS protocol, "How the client specifies what resources to return").
+pub(super) fn has_legacy_wildcard(kind: Kind) -> bool {
+    matches!(kind, Kind::Cluster | Kind::Listener)
+}

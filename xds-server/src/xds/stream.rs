@@ -1,0 +1,129 @@
+//! The task that carries messages between a session and a client.
+
+use std::{future::pending, sync::Arc, time::Duration};
+
+use tokio::{sync::mpsc, time::Instant};
+use tokio_stream::{Stream, StreamExt};
+use tonic::Status;
+
+use super::{
+    observer::{Event, Observer, StreamId},
+    service::Snapshots,
+    session::{Outcome, Session, Subscription},
+    wire::Protocol,
+};
+use crate::snapshot::Kind;
+
+/// What a stream needs beside its client.
+pub(super) struct Link {
+    pub(super) id: StreamId,
+    pub(super) snapshots: Snapshots,
+    pub(super) observer: Arc<dyn Observer>,
+    /// How long clusters are held back from removal for a client that does not acknowledge its routes.
+    pub(super) grace: Duration,
+}
+
+type Responses<P> = mpsc::Sender<Result<<P as Protocol>::Response, Status>>;
+
+/// Serves one client until it leaves, breaks the protocol, or the server stops.
+pub(super) async fn serve<P: Protocol>(
+    mut link: Link,
+    requests: impl Stream<Item = Result<P::Request, Status>> + Send,
+    responses: Responses<P>,
+) {
+    let observer = Arc::clone(&link.observer);
+    let id = link.id;
+    if let Err(status) = run::<P>(&mut link, requests, &responses).await {
+        tracing::info!(stream = id, code = ?status.code(), reason = status.message(), "xDS stream refused");
+        // The client may be gone; then nobody needs the status.
+        let _ = responses.send(Err(status)).await;
+    }
+    observer.observe(id, Event::Closed);
+}
+
+async fn run<P: Protocol>(
+    link: &mut Link,
+    requests: impl Stream<Item = Result<P::Request, Status>> + Send,
+    responses: &Responses<P>,
+) -> Result<(), Status> {
+    tokio::pin!(requests);
+    let mut session = Session::<P::Subscription>::default();
+    let mut introduced = false;
+    let mut grace_ends: Option<Instant> = None;
+    if let Some(snapshot) = link.snapshots.borrow_and_update().clone() {
+        session.on_snapshot(snapshot);
+    }
+    loop {
+        tokio::select! {
+            request = requests.next() => {
+                // An error is a client that went away without saying so.
+                let Some(Ok(request)) = request else { return Ok(()) };
+                introduced = take_request::<P>(link, &mut session, request, introduced)?;
+            }
+            changed = link.snapshots.changed() => {
+                if changed.is_err() {
+                    return Err(Status::unavailable("the server is stopping"));
+                }
+                take_snapshot(link, &mut session);
+            }
+            () = until(grace_ends) => session.on_grace_over(),
+            () = responses.closed() => return Ok(()),
+        }
+        // A response is made only when the client can take it, and from the latest snapshot.
+        loop {
+            let Ok(permit) = responses.reserve().await else { return Ok(()) };
+            if link.snapshots.has_changed().unwrap_or(false) {
+                take_snapshot(link, &mut session);
+            }
+            let Some(response) = session.next() else { break };
+            tracing::debug!(stream = link.id, kind = ?response.kind, version = response.version,
+                resources = response.update.resources.len(), removed = ?response.update.removed, "sent");
+            let sent = Event::Sent { kind: response.kind, version: response.version.clone() };
+            link.observer.observe(link.id, sent);
+            permit.send(Ok(P::encode(response)));
+        }
+        grace_ends = match (session.is_retaining(), grace_ends) {
+            (false, _) => None,
+            (true, None) => Some(Instant::now() + link.grace),
+            (true, ends) => ends,
+        };
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => pending().await,
+    }
+}
+
+fn take_snapshot<S: Subscription>(link: &mut Link, session: &mut Session<S>) {
+    if let Some(snapshot) = link.snapshots.borrow_and_update().clone() {
+        session.on_snapshot(snapshot);
+    }
+}
+
+fn take_request<P: Protocol>(
+    link: &Link,
+    session: &mut Session<P::Subscription>,
+    mut request: P::Request,
+    introduced: bool,
+) -> Result<bool, Status> {
+    if !introduced {
+        let node = P::node(&mut request)
+            .ok_or_else(|| Status::invalid_argument("the first request of a stream must carry a node"))?;
+        link.observer.observe(link.id, Event::Opened { node, variant: P::VARIANT });
+    }
+    let (kind, answer, subscription) = P::parse(request)?;
+    if let Some(outcome) = session.on_request(kind, answer, subscription) {
+        link.observer.observe(link.id, event(kind, outcome));
+    }
+    Ok(true)
+}
+
+fn event(kind: Kind, outcome: Outcome) -> Event {
+    match outcome {
+        Outcome::Accepted { version } => Event::Accepted { kind, version },
+        Outcome::Refused { version, message } => Event::Refused { kind, version, message },
+    }
+}

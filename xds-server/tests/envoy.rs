@@ -1,0 +1,110 @@
+//! The real Envoy takes what the sample configuration becomes. `FERROX_ENVOY` names the binary, if it is not the one
+//! that `make setup` installed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
+mod sample;
+
+use std::{fs, process::Command};
+
+use envoy_types::pb::{
+    envoy::{
+        config::{
+            bootstrap::v3::{Bootstrap, bootstrap::StaticResources},
+            cluster::v3::{
+                Cluster,
+                cluster::{ClusterDiscoveryType, DiscoveryType},
+            },
+            endpoint::v3::ClusterLoadAssignment,
+            listener::v3::{Listener, filter::ConfigType},
+            route::v3::RouteConfiguration,
+        },
+        extensions::filters::network::http_connection_manager::v3::{
+            HttpConnectionManager, http_connection_manager::RouteSpecifier, http_filter,
+        },
+    },
+    google::protobuf::Any,
+};
+use ferrox_xds_server::{
+    snapshot::{Kind, Snapshot},
+    translate::{LISTENER, ROUTE_CONFIGURATION},
+};
+use prost::{Message, Name};
+
+/// Envoy's dry run resolves nothing over ADS, so endpoints and routes are put in place. The filters, whose code is a file
+/// that does not exist here, are left out.
+fn bootstrap(snapshot: &Snapshot) -> Bootstrap {
+    let resources = StaticResources {
+        listeners: vec![listener(snapshot)],
+        clusters: snapshot.all(Kind::Cluster).map(|resource| cluster(snapshot, resource.encoded())).collect(),
+        ..StaticResources::default()
+    };
+    Bootstrap { static_resources: Some(resources), ..Bootstrap::default() }
+}
+
+fn cluster(snapshot: &Snapshot, encoded: &[u8]) -> Cluster {
+    let mut cluster = Cluster::decode(encoded).unwrap();
+    if cluster.eds_cluster_config.take().is_some() {
+        let endpoints =
+            snapshot.get(Kind::Endpoints, &cluster.name).expect("every EDS cluster has endpoints");
+        cluster.load_assignment = Some(ClusterLoadAssignment::decode(endpoints.encoded().as_ref()).unwrap());
+        cluster.cluster_discovery_type = Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into()));
+    }
+    cluster
+}
+
+fn listener(snapshot: &Snapshot) -> Listener {
+    let encoded = snapshot.get(Kind::Listener, LISTENER).unwrap().encoded();
+    let mut listener = Listener::decode(encoded.as_ref()).unwrap();
+    let Some(ConfigType::TypedConfig(config)) = &mut listener.filter_chains[0].filters[0].config_type else {
+        panic!("the connection manager comes with the listener");
+    };
+    *config = inline(snapshot, config);
+    listener
+}
+
+fn inline(snapshot: &Snapshot, config: &Any) -> Any {
+    let mut manager = HttpConnectionManager::decode(config.value.as_slice()).unwrap();
+    let routes = snapshot.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).unwrap().encoded();
+    let routes = RouteConfiguration::decode(routes.as_ref()).unwrap();
+    manager.route_specifier = Some(RouteSpecifier::RouteConfig(routes));
+    let discovered = |config: &Option<http_filter::ConfigType>| {
+        matches!(config, Some(http_filter::ConfigType::ConfigDiscovery(_)))
+    };
+    assert_eq!(manager.http_filters.iter().filter(|filter| discovered(&filter.config_type)).count(), 4);
+    manager.http_filters.retain(|filter| !discovered(&filter.config_type));
+    Any { type_url: HttpConnectionManager::type_url(), value: manager.encode_to_vec() }
+}
+
+/// The last words of Envoy's dry run, when it refused.
+fn refusal(bootstrap: &Bootstrap) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bootstrap.pb");
+    fs::write(&path, bootstrap.encode_to_vec()).unwrap();
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ferrox/bin/envoy");
+    let envoy = std::env::var_os("FERROX_ENVOY").unwrap_or_else(|| installed.into());
+    let output = Command::new(&envoy)
+        .args(["--mode", "validate", "--log-level", "error", "--config-path"])
+        .arg(&path)
+        .output()
+        .unwrap_or_else(|error| panic!("{} (run 'make setup'): {error}", envoy.display()));
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn envoy_accepts_the_sample() {
+    assert_eq!(refusal(&bootstrap(&sample::snapshot())), None);
+}
+
+#[test]
+fn envoy_would_have_refused_a_broken_resource() {
+    let mut bootstrap = bootstrap(&sample::snapshot());
+    bootstrap.static_resources.as_mut().unwrap().clusters[0].connect_timeout = None;
+    bootstrap.static_resources.as_mut().unwrap().clusters[0].name.clear();
+    assert!(refusal(&bootstrap).expect("a cluster without a name").contains("Name"));
+}
