@@ -1,9 +1,10 @@
 //! A subscription in the incremental variant.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     interest::{Interest, WILDCARD, has_legacy_wildcard},
+    ledger::Ledger,
     session::{Subscription, Update},
     view::View,
 };
@@ -23,17 +24,8 @@ pub(super) struct DeltaRequest {
 pub(super) struct Delta {
     started: bool,
     interest: Interest,
-    known: BTreeMap<String, Known>,
+    ledger: Ledger,
     must_answer: bool,
-}
-
-/// What the client knows of a resource. What was sent counts as known also when it was refused: the same content is
-/// never sent again.
-#[derive(Debug, PartialEq, Eq)]
-enum Known {
-    Version(String),
-    /// It was told that there is none.
-    Missing,
 }
 
 impl Subscription for Delta {
@@ -44,8 +36,9 @@ impl Subscription for Delta {
     // Envoy sends nothing when a changed cluster needs its endpoints again (field experience, envoy #13009).
     const REPEATS_ENDPOINTS: bool = true;
 
-    fn interest(&self) -> &Interest {
-        &self.interest
+    // The client keeps versions of single resources; this one is for people.
+    fn version(&self, kind: Kind, view: &View) -> String {
+        view.set(kind).version().to_owned()
     }
 
     fn resumes(request: &DeltaRequest) -> bool {
@@ -53,76 +46,50 @@ impl Subscription for Delta {
     }
 
     fn take(&mut self, kind: Kind, request: DeltaRequest, _acknowledges: bool) -> bool {
-        let first = !self.started;
-        self.started = true;
-        let mut changed = first;
-        if first {
-            // An empty answer ends the client's waiting, which it has done already if it knows something.
-            self.must_answer = request.initial_versions.is_empty();
-            let known = request.initial_versions.into_iter();
-            self.known = known.map(|(name, version)| (name, Known::Version(version))).collect();
-            if request.subscribe.is_empty() && has_legacy_wildcard(kind) {
-                self.interest = Interest::everything();
-            }
+        if !std::mem::replace(&mut self.started, true) {
+            self.begin(kind, request);
+            return true;
         }
-        for name in request.unsubscribe {
-            changed = true;
-            self.interest.remove(&name);
+        let changed = !request.subscribe.is_empty() || !request.unsubscribe.is_empty();
+        for name in &request.unsubscribe {
+            self.interest.remove(name);
         }
         for name in request.subscribe {
-            changed = true;
-            if name == WILDCARD {
-                self.must_answer = true;
-            } else if !first {
+            if name != WILDCARD {
                 // A name that is subscribed to again is always answered (xDS protocol, "Unsubscribing from
                 // resources": the client may have dropped it).
-                self.known.remove(&name);
+                self.ledger.forget(&name);
+            } else {
+                self.must_answer = true;
+                if !self.interest.wildcard {
+                    self.ledger.forget_but(&self.interest.names);
+                }
             }
             self.interest.add(name);
         }
-        self.must_answer &= self.interest.wildcard;
         if changed {
-            self.known.retain(|name, _| self.interest.wants(name));
+            self.ledger.narrow(&self.interest);
         }
         changed
     }
 
     fn next(&mut self, kind: Kind, view: &View, warming: &mut BTreeSet<String>) -> Option<Update> {
-        let mut update = Update::default();
-        for resource in self.interest.found(view, kind) {
-            let name = resource.name();
-            let warms = warming.remove(name);
-            let known = self.known.get(name);
-            if !warms && matches!(known, Some(Known::Version(version)) if version == resource.version()) {
-                continue;
-            }
-            self.known.insert(name.to_owned(), Known::Version(resource.version().to_owned()));
-            update.resources.push(resource.clone());
-        }
-        self.note_missing(kind, view, &mut update);
+        let difference = self.ledger.advance(kind, view, &self.interest, warming);
         let answer = std::mem::take(&mut self.must_answer);
+        let update = Update { resources: difference.outdated, removed: difference.gone };
         (answer || !update.is_empty()).then_some(update)
     }
 }
 
 impl Delta {
-    fn note_missing(&mut self, kind: Kind, view: &View, update: &mut Update) {
-        // Saying that a name does not exist ends the waiting for it at once; it can still be added later.
-        for name in self.interest.names.iter().filter(|name| view.get(kind, name).is_none()) {
-            if self.known.insert(name.clone(), Known::Missing) != Some(Known::Missing) {
-                update.removed.push(name.clone());
-            }
-        }
-        if !view.may_remove(kind) {
-            return;
-        }
-        let names = &self.interest.names;
-        self.known.retain(|name, _| {
-            let keep = names.contains(name) || view.get(kind, name).is_some();
-            if !keep {
-                update.removed.push(name.clone());
-            }
-            keep
-        });
+    fn begin(&mut self, kind: Kind, request: DeltaRequest) {
+        self.interest = match request.subscribe.is_empty() && has_legacy_wildcard(kind) {
+            true => Interest::everything(),
+            false => Interest::of(request.subscribe),
+        };
+        // An empty answer ends the client's waiting for everything, which is over if it knows something already.
+        self.must_answer = self.interest.wildcard && request.initial_versions.is_empty();
+        self.ledger = Ledger::of(request.initial_versions);
+        self.ledger.narrow(&self.interest);
     }
 }

@@ -48,12 +48,16 @@ impl Interest {
         self.wildcard || self.names.contains(name)
     }
 
-    /// The resources that are wanted and there.
-    pub(super) fn found<'a>(&'a self, view: &'a View, kind: Kind) -> Vec<&'a Arc<Resource>> {
-        if self.wildcard {
-            return view.all(kind).collect();
+    /// The resources that are wanted and there, by name.
+    pub(super) fn found<'a>(
+        &'a self,
+        view: &'a View,
+        kind: Kind,
+    ) -> Box<dyn Iterator<Item = &'a Arc<Resource>> + 'a> {
+        match self.wildcard {
+            true => Box::new(view.all(kind)),
+            false => Box::new(self.names.iter().filter_map(move |name| view.get(kind, name))),
         }
-        self.names.iter().filter_map(|name| view.get(kind, name)).collect()
     }
 }
 

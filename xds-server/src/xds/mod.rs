@@ -10,6 +10,7 @@
 
 mod delta;
 mod interest;
+mod ledger;
 mod observer;
 mod service;
 mod session;

@@ -8,9 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use sha2::{Digest, Sha256};
-
-use super::{interest::Interest, view::View};
+use super::view::View;
 use crate::snapshot::{Kind, Resource, Snapshot};
 
 /// A subscription to one kind of resource, in one of the two variants of the protocol.
@@ -22,8 +20,8 @@ pub(super) trait Subscription: Default {
     /// Whether endpoints have to be sent again, unasked, after their cluster was.
     const REPEATS_ENDPOINTS: bool;
 
-    /// What is subscribed to.
-    fn interest(&self) -> &Interest;
+    /// Version of everything that the client should have.
+    fn version(&self, kind: Kind, view: &View) -> String;
 
     /// Whether a request brings resources of an earlier stream whose removal can be held back.
     fn resumes(request: &Self::Request) -> bool;
@@ -75,18 +73,6 @@ pub(super) enum Outcome {
     Accepted { version: String },
     /// The client refused some of it; what was good in it, it runs all the same.
     Refused { version: String, message: String },
-}
-
-/// Version of a set of resources, from their names and versions alone.
-pub(super) fn version_of(resources: &[&Arc<Resource>]) -> String {
-    let mut digest = Sha256::new();
-    for resource in resources {
-        for part in [resource.name(), resource.version()] {
-            digest.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            digest.update(part);
-        }
-    }
-    digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Parts a nonce into a number, which makes it unique in its stream, and the version that it is about, so that an
@@ -213,7 +199,7 @@ impl<S: Subscription> Session<S> {
         let mut none = BTreeSet::new();
         let warming = if kind == Kind::Endpoints { &mut self.warming } else { &mut none };
         let update = tracked.subscription.next(kind, view, warming)?;
-        let version = version_of(&tracked.subscription.interest().found(view, kind));
+        let version = tracked.subscription.version(kind, view);
         self.nonces += 1;
         let nonce = format!("{}{NONCE_SEPARATOR}{version}", self.nonces);
         tracked.last = Some(Sent { nonce: nonce.clone(), state: AnswerState::Awaited });

@@ -1,16 +1,14 @@
 //! A subscription in the state-of-the-world variant.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::BTreeSet;
 
 use super::{
     interest::{Interest, has_legacy_wildcard},
-    session::{Subscription, Update, version_of},
+    ledger::Ledger,
+    session::{Subscription, Update},
     view::View,
 };
-use crate::snapshot::{Kind, Resource};
+use crate::snapshot::{Kind, version_of};
 
 /// What a state-of-the-world request says about its subscription.
 #[derive(Debug, Clone, Default)]
@@ -27,8 +25,7 @@ pub(super) struct Sotw {
     /// Whether a name was ever given, which ends the wildcard of old.
     named: bool,
     interest: Interest,
-    /// Versions by name of what was sent.
-    sent: BTreeMap<String, String>,
+    ledger: Ledger,
     due: Due,
 }
 
@@ -49,8 +46,8 @@ impl Subscription for Sotw {
     // Envoy repeats its request instead.
     const REPEATS_ENDPOINTS: bool = false;
 
-    fn interest(&self) -> &Interest {
-        &self.interest
+    fn version(&self, kind: Kind, view: &View) -> String {
+        version_of(self.interest.found(view, kind))
     }
 
     // A response of clusters is the full state, so nothing can be held back that this stream has not seen.
@@ -61,19 +58,18 @@ impl Subscription for Sotw {
     fn take(&mut self, kind: Kind, request: SotwRequest, acknowledges: bool) -> bool {
         let first = !std::mem::replace(&mut self.started, true);
         self.named |= !request.names.is_empty();
-        let interest = if self.named || !has_legacy_wildcard(kind) {
-            Interest::of(request.names)
-        } else {
-            Interest::everything()
+        let interest = match self.named || !has_legacy_wildcard(kind) {
+            true => Interest::of(request.names),
+            false => Interest::everything(),
         };
         let same = interest == self.interest;
-        self.interest = interest;
-        // What is no longer wanted may be dropped by the client, so it counts as not sent.
-        self.sent.retain(|name, _| self.interest.wants(name));
+        let before = std::mem::replace(&mut self.interest, interest);
         if first {
             self.due =
                 if request.version.is_empty() { Due::Everything } else { Due::Unless(request.version) };
-        } else if same && !acknowledges {
+        } else if !same {
+            self.change_from(&before);
+        } else if !acknowledges {
             // A repeated request must be answered: Envoy sends one when a changed cluster needs its endpoints
             // again, and holds back the ACK of the cluster until it has them.
             self.due = Due::Everything;
@@ -82,28 +78,34 @@ impl Subscription for Sotw {
     }
 
     fn next(&mut self, kind: Kind, view: &View, _warming: &mut BTreeSet<String>) -> Option<Update> {
-        let found = self.interest.found(view, kind);
-        let due = std::mem::take(&mut self.due);
-        let versions: BTreeMap<_, _> =
-            found.iter().map(|r| (r.name().to_owned(), r.version().to_owned())).collect();
-        if matches!(&due, Due::Unless(version) if *version == version_of(&found)) {
-            self.sent = versions;
-            return None;
-        }
-        let everything = due != Due::Nothing;
-        let changed = |r: &&Arc<Resource>| everything || self.sent.get(r.name()) != versions.get(r.name());
-        let resources: Vec<_> = if kind.is_full_state() {
-            if !everything && versions == self.sent {
-                return None;
-            }
-            found.into_iter().cloned().collect()
-        } else {
-            found.into_iter().filter(changed).cloned().collect()
+        let difference = self.ledger.advance(kind, view, &self.interest, &mut BTreeSet::new());
+        let everything = match std::mem::take(&mut self.due) {
+            Due::Nothing => false,
+            Due::Everything => true,
+            Due::Unless(version) if version == version_of(self.interest.found(view, kind)) => return None,
+            Due::Unless(_) => true,
         };
-        self.sent = versions;
+        let resources = match (everything, kind.is_full_state()) {
+            (false, true) if difference.is_empty() => return None,
+            (false, false) => difference.outdated,
+            _ => self.interest.found(view, kind).cloned().collect(),
+        };
         // An empty answer means "there are none" only where it is the full state; elsewhere a name that does not
         // exist is met with silence (xDS protocol, "Knowing when a requested resource does not exist").
         let update = Update { resources, removed: Vec::new() };
         (kind.is_full_state() || !update.is_empty()).then_some(update)
+    }
+}
+
+impl Sotw {
+    /// Takes note of a change of names. What is no longer wanted may be dropped by the client.
+    fn change_from(&mut self, before: &Interest) {
+        if self.interest.wildcard && !before.wildcard {
+            self.ledger.forget_but(&before.names);
+        }
+        for name in self.interest.names.iter().filter(|name| !before.wants(name)) {
+            self.ledger.forget(name);
+        }
+        self.ledger.narrow(&self.interest);
     }
 }

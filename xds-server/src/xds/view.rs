@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::snapshot::{Kind, Resource, Snapshot};
+use crate::snapshot::{Kind, Resource, Set, Snapshot};
 
 /// A snapshot together with clusters of earlier ones that the client's routes may still refer to.
 #[derive(Debug, Clone, Default)]
@@ -27,24 +27,40 @@ impl View {
         self.holds_removals = true;
     }
 
+    pub(super) fn holds_removals(&self) -> bool {
+        self.holds_removals
+    }
+
     /// Whether what is not in the view may be removed from the client.
     pub(super) fn may_remove(&self, kind: Kind) -> bool {
         !(self.holds_removals && RETAINED.contains(&kind))
     }
 
-    pub(super) fn holds_removals(&self) -> bool {
-        self.holds_removals
-    }
-
     /// Moves on to another snapshot and retains what it no longer holds.
     pub(super) fn advance(&mut self, next: Arc<Snapshot>) {
         for kind in RETAINED {
-            for resource in self.snapshot.all(kind) {
-                self.retained.insert((kind, resource.name().to_owned()), Arc::clone(resource));
-            }
+            self.retain_what_goes(kind, &next);
         }
         self.retained.retain(|(kind, name), _| next.get(*kind, name).is_none());
         self.snapshot = next;
+    }
+
+    fn retain_what_goes(&mut self, kind: Kind, next: &Snapshot) {
+        let (before, after) = (self.snapshot.set(kind), next.set(kind));
+        if Arc::ptr_eq(before, after) {
+            return;
+        }
+        let retain = |resource: &Arc<Resource>| {
+            self.retained.insert((kind, resource.name().to_owned()), Arc::clone(resource));
+        };
+        match after.changed_since(before) {
+            Some(changed) => changed
+                .iter()
+                .filter(|name| after.get(name).is_none())
+                .filter_map(|name| before.get(name))
+                .for_each(retain),
+            None => before.iter().filter(|gone| after.get(gone.name()).is_none()).for_each(retain),
+        }
     }
 
     pub(super) fn is_retaining(&self) -> bool {
@@ -57,11 +73,16 @@ impl View {
         self.holds_removals = false;
     }
 
+    /// The snapshot's resources of a kind, without what is retained.
+    pub(super) fn set(&self, kind: Kind) -> &Arc<Set> {
+        self.snapshot.set(kind)
+    }
+
     pub(super) fn get(&self, kind: Kind, name: &str) -> Option<&Arc<Resource>> {
         // Most lookups find nothing retained, so the name is only cloned when there is something.
-        self.snapshot
-            .get(kind, name)
-            .or_else(|| self.is_retaining().then(|| self.retained.get(&(kind, name.to_owned()))).flatten())
+        self.snapshot.get(kind, name).or_else(|| {
+            (!self.retained.is_empty()).then(|| self.retained.get(&(kind, name.to_owned()))).flatten()
+        })
     }
 
     pub(super) fn all(&self, kind: Kind) -> impl Iterator<Item = &Arc<Resource>> {
