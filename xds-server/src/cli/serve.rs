@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tonic::transport::server::TcpIncoming;
+use tonic::{service::Routes, transport::server::TcpIncoming};
 use tracing_subscriber::EnvFilter;
 
 use super::{CliError, DatabaseUrl};
@@ -19,7 +19,7 @@ use crate::{
     publish::{Publication, Publisher},
     store::Store,
     translate::Settings,
-    xds::Ads,
+    xds::Discovery,
 };
 
 /// How long streams and requests under way may take to end when the server stops.
@@ -82,13 +82,13 @@ impl Serve {
         let publisher = Publisher::new(store, settings, sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);
-        let ads = Ads::new(snapshots, observer, grace);
+        let discovery = Discovery::new(snapshots, observer, grace);
         let admin_router = Admin::new(nodes, publication, &metrics).router();
 
         let (stop, stopping) = watch::channel(());
         let publishing = tokio::spawn(publisher.run());
         let mut servers = tokio::task::JoinSet::new();
-        servers.spawn(serve_xds(xds, ads, stopped(stopping.clone())));
+        servers.spawn(serve_xds(xds, discovery, stopped(stopping.clone())));
         servers.spawn(serve_admin(admin, admin_router, stopped(stopping)));
 
         tokio::select! {
@@ -120,12 +120,12 @@ async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListene
 
 async fn serve_xds(
     listener: TcpListener,
-    ads: Ads,
+    discovery: Discovery,
     stopped: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
     tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_service(ads.into_server())
+        .add_routes(Routes::from(discovery.into_router()))
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopped)
         .await
         .map_err(|error| CliError::Stopped("the xDS server", error.to_string()))

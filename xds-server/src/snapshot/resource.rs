@@ -12,6 +12,7 @@ use super::Kind;
 #[derive(Clone)]
 pub struct Resource {
     kind: Kind,
+    listed: bool,
     name: String,
     version: String,
     delta: Bytes,
@@ -48,7 +49,19 @@ impl Resource {
         bytes.put(encoded);
         let delta = bytes.freeze();
         let (any, encoded) = (delta.slice(any_begins..), delta.slice(encoded_begins..));
-        Self { kind, name, version, delta, any, encoded }
+        Self { kind, listed: true, name, version, delta, any, encoded }
+    }
+
+    /// The same resource for those only who ask for it by name: a wildcard does not bring it.
+    #[must_use]
+    pub fn unlisted(self) -> Self {
+        Self { listed: false, ..self }
+    }
+
+    /// Whether a wildcard brings it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed
     }
 
     /// Its type.
@@ -108,7 +121,7 @@ fn to_u64(length: usize) -> u64 {
 
 impl PartialEq for Resource {
     fn eq(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.delta == other.delta
+        self.kind == other.kind && self.listed == other.listed && self.delta == other.delta
     }
 }
 

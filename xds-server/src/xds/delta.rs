@@ -62,7 +62,7 @@ impl Subscription for Delta {
             } else {
                 self.must_answer = true;
                 if !self.interest.wildcard {
-                    self.ledger.forget_but(&self.interest.names);
+                    self.ledger.forget_all_but_named(&self.interest);
                 }
             }
             self.interest.add(name);
@@ -72,6 +72,8 @@ impl Subscription for Delta {
         }
         changed
     }
+
+    fn overhear(&mut self, _request: DeltaRequest) {}
 
     fn next(&mut self, kind: Kind, view: &View, warming: &mut BTreeSet<String>) -> Option<Update> {
         let difference = self.ledger.advance(kind, view, &self.interest, warming);

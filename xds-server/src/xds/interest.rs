@@ -44,8 +44,19 @@ impl Interest {
         }
     }
 
+    /// Whether a resource of this name may be wanted.
     pub(super) fn wants(&self, name: &str) -> bool {
         self.wildcard || self.names.contains(name)
+    }
+
+    /// Whether a resource that is there is wanted: a wildcard does not bring what is unlisted.
+    pub(super) fn brings(&self, resource: &Resource) -> bool {
+        (self.wildcard && resource.is_listed()) || self.names.contains(resource.name())
+    }
+
+    /// The resource of this name, if it is there and wanted.
+    pub(super) fn find<'a>(&self, view: &'a View, kind: Kind, name: &str) -> Option<&'a Arc<Resource>> {
+        view.get(kind, name).filter(|resource| self.brings(resource))
     }
 
     /// The resources that are wanted and there, by name.
@@ -55,7 +66,7 @@ impl Interest {
         kind: Kind,
     ) -> Box<dyn Iterator<Item = &'a Arc<Resource>> + 'a> {
         match self.wildcard {
-            true => Box::new(view.all(kind)),
+            true => Box::new(view.all(kind).filter(|resource| self.brings(resource))),
             false => Box::new(self.names.iter().filter_map(move |name| view.get(kind, name))),
         }
     }

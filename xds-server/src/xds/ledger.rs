@@ -59,8 +59,8 @@ impl Ledger {
     }
 
     /// The client may have dropped everything that it does not want by name.
-    pub(super) fn forget_but(&mut self, names: &BTreeSet<String>) {
-        let kept = names.iter().map(|name| (name.clone(), self.known(name)));
+    pub(super) fn forget_all_but_named(&mut self, interest: &Interest) {
+        let kept = interest.names.iter().map(|name| (name.clone(), self.known(name, interest)));
         self.exceptions = kept.collect();
         self.synced = None;
     }
@@ -82,8 +82,8 @@ impl Ledger {
         let mut difference = Difference::default();
         let mut exceptions = BTreeMap::new();
         for name in self.candidates(kind, view, interest, due) {
-            let known = self.known(&name);
-            let Some(resource) = view.get(kind, &name) else {
+            let known = self.known(&name, interest);
+            let Some(resource) = interest.find(view, kind, &name) else {
                 let waits = interest.names.contains(&name);
                 let stays = match known {
                     Known::Version(_) if !waits && !view.may_remove(kind) => Some(known),
@@ -105,8 +105,9 @@ impl Ledger {
             if is_due || !matches!(&known, Known::Version(version) if version == resource.version()) {
                 difference.outdated.push(Arc::clone(resource));
             }
-            if view.set(kind).get(&name).is_none() {
-                // Held back from removal: the set that the client is in line with does not hold it.
+            let listed = view.set(kind).get(&name).filter(|resource| interest.brings(resource));
+            if listed.is_none_or(|listed| listed.version() != resource.version()) {
+                // Held back from removal: not what the set that the client is in line with holds.
                 exceptions.insert(name, Known::Version(resource.version().to_owned()));
             }
         }
@@ -142,11 +143,16 @@ impl Ledger {
         names
     }
 
-    fn known(&self, name: &str) -> Known {
+    fn known(&self, name: &str, interest: &Interest) -> Known {
         if let Some(known) = self.exceptions.get(name) {
             return known.clone();
         }
-        match self.synced.as_ref().and_then(|synced| synced.get(name)) {
+        match self
+            .synced
+            .as_ref()
+            .and_then(|synced| synced.get(name))
+            .filter(|resource| interest.brings(resource))
+        {
             Some(resource) => Known::Version(resource.version().to_owned()),
             None => Known::Nothing,
         }

@@ -339,3 +339,88 @@ fn a_client_that_refuses_its_routes_loses_the_cluster_after_the_grace_period() {
     session.on_grace_over();
     assert!(session.next().unwrap().update.is_empty());
 }
+
+/// The same snapshot with clusters that only those get who ask for them by name.
+fn with_unlisted(resources: &[(Kind, &str, &str)], unlisted: &[(Kind, &str, &str)]) -> Arc<Snapshot> {
+    let make = |(kind, name, content): &(Kind, &str, &str)| {
+        Resource::new(*kind, *name, (*content).as_bytes().to_vec())
+    };
+    let unlisted = unlisted.iter().map(|resource| make(resource).unlisted());
+    Arc::new(Snapshot::new(resources.iter().map(make).chain(unlisted)))
+}
+
+#[test]
+fn what_is_unlisted_comes_to_those_only_who_ask_for_it_by_name() {
+    let both = with_unlisted(&[CLUSTER_A], &[(Kind::Cluster, "b", "1")]);
+    let mut incremental = Session::<Delta>::default();
+    incremental.on_snapshot(Arc::clone(&both));
+    incremental.on_request(Kind::Cluster, None, delta(&[], &[]));
+    assert_eq!(names(&incremental.next().unwrap()), ["a"]);
+    incremental.on_request(Kind::Cluster, None, delta(&["b"], &[]));
+    assert_eq!(names(&incremental.next().unwrap()), ["b"]);
+    incremental.on_snapshot(with_unlisted(&[CLUSTER_A], &[(Kind::Cluster, "b", "2")]));
+    assert_eq!(names(&incremental.next().unwrap()), ["b"]);
+
+    let mut world = Session::<Sotw>::default();
+    world.on_snapshot(both);
+    world.on_request(Kind::Cluster, None, sotw(&["b"], ""));
+    assert_eq!(names(&world.next().unwrap()), ["b"]);
+}
+
+#[test]
+fn what_becomes_listed_is_sent_to_a_wildcard_and_what_becomes_unlisted_is_removed() {
+    let mut session = Session::<Delta>::default();
+    let request = || delta(&[], &[]);
+    session.on_snapshot(with_unlisted(&[], &[CLUSTER_A]));
+    session.on_request(Kind::Cluster, None, request());
+    assert!(session.next().unwrap().update.is_empty());
+    session.on_snapshot(with_unlisted(&[CLUSTER_A], &[]));
+    let listed = session.next().unwrap();
+    assert_eq!(names(&listed), ["a"]);
+    session.on_request(Kind::Cluster, ack(&listed), request());
+    session.on_snapshot(with_unlisted(&[], &[CLUSTER_A]));
+    assert_eq!(session.next().unwrap().update.removed, ["a"]);
+}
+
+#[test]
+fn a_cluster_that_becomes_unlisted_stays_until_the_routes_without_it_are_acknowledged() {
+    let routes = |content| (Kind::RouteConfiguration, "r", content);
+    let mut session = session::<Delta>(&[CLUSTER_A, routes("to a")]);
+    session.on_request(Kind::Cluster, None, delta(&[], &[]));
+    let response = session.next().unwrap();
+    acknowledge(&mut session, &response);
+    session.on_request(Kind::RouteConfiguration, None, delta(&["r"], &[]));
+    let response = session.next().unwrap();
+    acknowledge(&mut session, &response);
+    session.on_snapshot(with_unlisted(&[routes("to nothing")], &[CLUSTER_A]));
+    let new_routes = session.next().unwrap();
+    assert_eq!(new_routes.kind, Kind::RouteConfiguration);
+    assert_eq!(session.next(), None);
+    acknowledge(&mut session, &new_routes);
+    assert_eq!(session.next().unwrap().update.removed, ["a"]);
+}
+
+#[test]
+fn in_sotw_what_was_dropped_and_wanted_again_behind_the_servers_back_is_sent_again() {
+    let b = |content| (Kind::Endpoints, "b", content);
+    let mut session = session::<Sotw>(&[ENDPOINTS_A, b("1")]);
+    session.on_request(Kind::Endpoints, None, sotw(&["a", "b"], ""));
+    let first = session.next().unwrap();
+    session.on_snapshot(snapshot(&[ENDPOINTS_A, b("2")]));
+    let second = session.next().unwrap();
+    assert_eq!(names(&second), ["b"]);
+    // The client has let go of "a" before it has seen the second response, and wants it again after.
+    session.on_request(Kind::Endpoints, ack(&first), sotw(&["b"], ""));
+    session.on_request(Kind::Endpoints, ack(&second), sotw(&["a", "b"], ""));
+    assert_eq!(names(&session.next().unwrap()), ["a"]);
+}
+
+#[test]
+fn in_sotw_named_resources_are_sent_again_after_a_reconnect_since_the_client_may_have_let_go_of_them() {
+    let mut first = session::<Sotw>(&[ENDPOINTS_A]);
+    first.on_request(Kind::Endpoints, None, sotw(&["a"], ""));
+    let version = first.next().unwrap().version;
+    let mut second = session::<Sotw>(&[ENDPOINTS_A]);
+    second.on_request(Kind::Endpoints, None, sotw(&["a"], &version));
+    assert_eq!(names(&second.next().unwrap()), ["a"]);
+}

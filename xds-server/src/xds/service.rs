@@ -1,6 +1,7 @@
-//! The gRPC service: aggregated discovery (ADS) in both variants.
+//! The discovery services of gRPC: the aggregated one (ADS) and one for each kind, each in both variants.
 
 use std::{
+    future::{Ready, ready},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -8,20 +9,21 @@ use std::{
     time::Duration,
 };
 
-use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-    aggregated_discovery_service_server::{AggregatedDiscoveryService, AggregatedDiscoveryServiceServer},
-};
+use axum::{Router, extract::Request as HttpRequest, routing::post};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{
+    Request, Response, Status, Streaming,
+    server::{Grpc, StreamingService},
+};
+use tonic_prost::ProstCodec;
 
 use super::{
     observer::Observer,
     stream::{self, Link},
     wire::{DeltaProtocol, Protocol, SotwProtocol},
 };
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Kind, Snapshot};
 
 /// Where streams get their snapshots. `None`: none is known yet, so nothing is answered.
 pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
@@ -29,62 +31,88 @@ pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
 /// Largest request that is read, in bytes: 4 MiB holds some 100,000 names.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
 
-/// The aggregated discovery service.
-pub struct Ads {
+/// Each service with the end of its methods' names and the kind that it is for.
+const SERVICES: [(&str, &str, Option<Kind>); 6] = [
+    ("envoy.service.discovery.v3.AggregatedDiscoveryService", "AggregatedResources", None),
+    ("envoy.service.cluster.v3.ClusterDiscoveryService", "Clusters", Some(Kind::Cluster)),
+    ("envoy.service.endpoint.v3.EndpointDiscoveryService", "Endpoints", Some(Kind::Endpoints)),
+    (
+        "envoy.service.extension.v3.ExtensionConfigDiscoveryService",
+        "ExtensionConfigs",
+        Some(Kind::ExtensionConfig),
+    ),
+    ("envoy.service.listener.v3.ListenerDiscoveryService", "Listeners", Some(Kind::Listener)),
+    ("envoy.service.route.v3.RouteDiscoveryService", "Routes", Some(Kind::RouteConfiguration)),
+];
+
+/// The discovery services.
+pub struct Discovery {
     snapshots: Snapshots,
     observer: Arc<dyn Observer>,
     grace: Duration,
     streams: AtomicU64,
 }
 
-impl Ads {
-    /// A service that serves the latest of `snapshots` and tells `observer` what happens. Clusters are held back
-    /// from removal until the client runs routes without them, and no longer than `grace`. Its streams end when the sender of
+impl Discovery {
+    /// Services that serve the latest of `snapshots` and tell `observer` what happens. Clusters are held back
+    /// from removal until the client runs routes without them, and no longer than `grace`. Streams end when the sender of
     /// `snapshots` is dropped.
     #[must_use]
     pub fn new(snapshots: Snapshots, observer: Arc<dyn Observer>, grace: Duration) -> Self {
         Self { snapshots, observer, grace, streams: AtomicU64::new(0) }
     }
 
-    /// The service, ready to be added to a server.
-    #[must_use]
-    pub fn into_server(self) -> AggregatedDiscoveryServiceServer<Self> {
-        AggregatedDiscoveryServiceServer::new(self).max_decoding_message_size(MAX_REQUEST_BYTES)
+    /// Every method by its path. The methods for requests of REST (`Fetch…`) are not served.
+    pub fn into_router(self) -> Router {
+        let discovery = Arc::new(self);
+        let mut router = Router::new();
+        for (service, method, only) in SERVICES {
+            router = discovery.route::<SotwProtocol>(router, &format!("/{service}/Stream{method}"), only);
+            router = discovery.route::<DeltaProtocol>(router, &format!("/{service}/Delta{method}"), only);
+        }
+        router.fallback(|| {
+            ready(Status::unimplemented("there is no such method").into_http::<axum::body::Body>())
+        })
     }
 
-    fn open<P: Protocol>(
-        &self,
-        requests: Streaming<P::Request>,
-    ) -> ReceiverStream<Result<P::Response, Status>> {
-        let link = Link {
-            id: self.streams.fetch_add(1, Ordering::Relaxed),
-            snapshots: self.snapshots.clone(),
-            observer: Arc::clone(&self.observer),
-            grace: self.grace,
-        };
-        // One response at a time: what a slow client has not taken yet is made when it takes it.
-        let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(stream::serve::<P>(link, requests, sender));
-        ReceiverStream::new(receiver)
+    fn route<P: Protocol>(self: &Arc<Self>, router: Router, path: &str, only: Option<Kind>) -> Router {
+        let method = Method { discovery: Arc::clone(self), only };
+        router.route(
+            path,
+            post(async move |request: HttpRequest| {
+                let codec = ProstCodec::<P::Response, P::Request>::default();
+                let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST_BYTES);
+                grpc.streaming(Open::<P>(method, std::marker::PhantomData), request).await
+            }),
+        )
     }
 }
 
-#[tonic::async_trait]
-impl AggregatedDiscoveryService for Ads {
-    type StreamAggregatedResourcesStream = ReceiverStream<Result<DiscoveryResponse, Status>>;
-    type DeltaAggregatedResourcesStream = ReceiverStream<Result<DeltaDiscoveryResponse, Status>>;
+#[derive(Clone)]
+struct Method {
+    discovery: Arc<Discovery>,
+    only: Option<Kind>,
+}
 
-    async fn stream_aggregated_resources(
-        &self,
-        request: Request<Streaming<DiscoveryRequest>>,
-    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, Status> {
-        Ok(Response::new(self.open::<SotwProtocol>(request.into_inner())))
-    }
+struct Open<P>(Method, std::marker::PhantomData<fn() -> P>);
 
-    async fn delta_aggregated_resources(
-        &self,
-        request: Request<Streaming<DeltaDiscoveryRequest>>,
-    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, Status> {
-        Ok(Response::new(self.open::<DeltaProtocol>(request.into_inner())))
+impl<P: Protocol> StreamingService<P::Request> for Open<P> {
+    type Response = P::Response;
+    type ResponseStream = ReceiverStream<Result<P::Response, Status>>;
+    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<P::Request>>) -> Self::Future {
+        let Method { discovery, only } = &self.0;
+        let link = Link {
+            id: discovery.streams.fetch_add(1, Ordering::Relaxed),
+            only: *only,
+            snapshots: discovery.snapshots.clone(),
+            observer: Arc::clone(&discovery.observer),
+            grace: discovery.grace,
+        };
+        // One response at a time: what a slow client has not taken yet is made when it takes it.
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(stream::serve::<P>(link, request.into_inner(), sender));
+        ready(Ok(Response::new(ReceiverStream::new(receiver))))
     }
 }

@@ -30,6 +30,9 @@ pub(super) trait Subscription: Default {
     /// something to send.
     fn take(&mut self, kind: Kind, request: Self::Request, acknowledges: bool) -> bool;
 
+    /// Takes note of a request that is dropped for its old nonce.
+    fn overhear(&mut self, request: Self::Request);
+
     /// What the client has to be sent now, which then counts as sent. `warming` names what has to be sent even if it was
     /// sent before; what is sent is removed from it.
     fn next(&mut self, kind: Kind, view: &View, warming: &mut BTreeSet<String>) -> Option<Update>;
@@ -133,6 +136,7 @@ impl<S: Subscription> Session<S> {
         let tracked = self.subscriptions.entry(kind).or_default();
         let nonce = answer.as_ref().map(|answer| answer.nonce.as_str()).unwrap_or_default();
         if S::DROPS_STALE && tracked.last.as_ref().is_some_and(|last| last.nonce != nonce) {
+            tracked.subscription.overhear(request);
             return None;
         }
         let acknowledges =

@@ -27,6 +27,8 @@ pub(super) struct Sotw {
     interest: Interest,
     ledger: Ledger,
     due: Due,
+    /// Whether a dropped request said that the client has let go of something.
+    overheard: bool,
 }
 
 /// What has to be sent beside what changed.
@@ -65,8 +67,10 @@ impl Subscription for Sotw {
         let same = interest == self.interest;
         let before = std::mem::replace(&mut self.interest, interest);
         if first {
-            self.due =
-                if request.version.is_empty() { Due::Everything } else { Due::Unless(request.version) };
+            // A version says nothing of resources that are named: the client may have let go of them since, as Envoy
+            // does with the endpoints of a cluster that goes, and wait for them again.
+            let resumes = kind.is_full_state() && !request.version.is_empty();
+            self.due = if resumes { Due::Unless(request.version) } else { Due::Everything };
         } else if !same {
             self.change_from(&before);
         } else if !acknowledges {
@@ -74,7 +78,17 @@ impl Subscription for Sotw {
             // again, and holds back the ACK of the cluster until it has them.
             self.due = Due::Everything;
         }
-        first || !same || !acknowledges
+        std::mem::take(&mut self.overheard) || first || !same || !acknowledges
+    }
+
+    /// A client that wanted a resource no longer, and then again, while a response was under way has dropped it, and its
+    /// next request that counts looks as if nothing had happened.
+    fn overhear(&mut self, request: SotwRequest) {
+        let wanted = Interest::of(request.names);
+        for name in self.interest.names.iter().filter(|name| !wanted.wants(name)) {
+            self.ledger.forget(name);
+            self.overheard = true;
+        }
     }
 
     fn next(&mut self, kind: Kind, view: &View, _warming: &mut BTreeSet<String>) -> Option<Update> {
@@ -101,7 +115,7 @@ impl Sotw {
     /// Takes note of a change of names. What is no longer wanted may be dropped by the client.
     fn change_from(&mut self, before: &Interest) {
         if self.interest.wildcard && !before.wildcard {
-            self.ledger.forget_but(&before.names);
+            self.ledger.forget_all_but_named(before);
         }
         for name in self.interest.names.iter().filter(|name| !before.wants(name)) {
             self.ledger.forget(name);

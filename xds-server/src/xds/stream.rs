@@ -17,6 +17,8 @@ use crate::snapshot::Kind;
 /// What a stream needs beside its client.
 pub(super) struct Link {
     pub(super) id: StreamId,
+    /// The one kind that the stream is for; `None` for an aggregated stream.
+    pub(super) only: Option<Kind>,
     pub(super) snapshots: Snapshots,
     pub(super) observer: Arc<dyn Observer>,
     /// How long clusters are held back from removal for a client that does not acknowledge its routes.
@@ -114,7 +116,7 @@ fn take_request<P: Protocol>(
             .ok_or_else(|| Status::invalid_argument("the first request of a stream must carry a node"))?;
         link.observer.observe(link.id, Event::Opened { node, variant: P::VARIANT });
     }
-    let (kind, answer, subscription) = P::parse(request)?;
+    let (kind, answer, subscription) = P::parse(request, link.only)?;
     if let Some(outcome) = session.on_request(kind, answer, subscription) {
         link.observer.observe(link.id, event(kind, outcome));
     }

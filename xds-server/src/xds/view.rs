@@ -36,12 +36,12 @@ impl View {
         !(self.holds_removals && RETAINED.contains(&kind))
     }
 
-    /// Moves on to another snapshot and retains what it no longer holds.
+    /// Moves on to another snapshot and retains what it no longer lists.
     pub(super) fn advance(&mut self, next: Arc<Snapshot>) {
         for kind in RETAINED {
             self.retain_what_goes(kind, &next);
         }
-        self.retained.retain(|(kind, name), _| next.get(*kind, name).is_none());
+        self.retained.retain(|(kind, name), _| !is_listed(next.set(*kind), name));
         self.snapshot = next;
     }
 
@@ -50,16 +50,14 @@ impl View {
         if Arc::ptr_eq(before, after) {
             return;
         }
-        let retain = |resource: &Arc<Resource>| {
-            self.retained.insert((kind, resource.name().to_owned()), Arc::clone(resource));
+        let changed: Box<dyn Iterator<Item = &str>> = match after.changed_since(before) {
+            Some(changed) => Box::new(changed.iter().map(String::as_str)),
+            None => Box::new(before.iter().map(|resource| resource.name())),
         };
-        match after.changed_since(before) {
-            Some(changed) => changed
-                .iter()
-                .filter(|name| after.get(name).is_none())
-                .filter_map(|name| before.get(name))
-                .for_each(retain),
-            None => before.iter().filter(|gone| after.get(gone.name()).is_none()).for_each(retain),
+        for name in changed.filter(|name| !is_listed(after, name)) {
+            if let Some(gone) = before.get(name).filter(|resource| resource.is_listed()) {
+                self.retained.insert((kind, name.to_owned()), Arc::clone(gone));
+            }
         }
     }
 
@@ -79,15 +77,25 @@ impl View {
     }
 
     pub(super) fn get(&self, kind: Kind, name: &str) -> Option<&Arc<Resource>> {
-        // Most lookups find nothing retained, so the name is only cloned when there is something.
-        self.snapshot.get(kind, name).or_else(|| {
-            (!self.retained.is_empty()).then(|| self.retained.get(&(kind, name.to_owned()))).flatten()
-        })
+        self.retained(kind, name).or_else(|| self.snapshot.get(kind, name))
+    }
+
+    fn retained(&self, kind: Kind, name: &str) -> Option<&Arc<Resource>> {
+        // Mostly there is nothing, and no name has to be copied.
+        if self.retained.is_empty() {
+            return None;
+        }
+        self.retained.get(&(kind, name.to_owned()))
     }
 
     pub(super) fn all(&self, kind: Kind) -> impl Iterator<Item = &Arc<Resource>> {
         let retained =
             self.retained.iter().filter(move |((k, _), _)| *k == kind).map(|(_, resource)| resource);
-        self.snapshot.all(kind).chain(retained)
+        let others = self.snapshot.all(kind).filter(move |r| self.retained(kind, r.name()).is_none());
+        others.chain(retained)
     }
+}
+
+fn is_listed(set: &Set, name: &str) -> bool {
+    set.get(name).is_some_and(|resource| resource.is_listed())
 }

@@ -1,14 +1,11 @@
 //! The two variants' messages, to and from what a session understands.
 
-use envoy_types::pb::{
-    envoy::{
-        config::core::v3::Node as NodeMessage,
-        service::discovery::v3::{
-            DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse, Resource,
-        },
-    },
-    google::protobuf::Any,
+use bytes::Bytes;
+use envoy_types::pb::envoy::{
+    config::core::v3::Node as NodeMessage,
+    service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest},
 };
+use prost::Message;
 use tonic::Status;
 
 use super::{
@@ -17,23 +14,23 @@ use super::{
     session::{Answer, Response, Subscription},
     sotw::{Sotw, SotwRequest},
 };
-use crate::snapshot::{self, Kind};
+use crate::snapshot::Kind;
 
 /// What a request means: its kind, its answer to an earlier response, and what it says about the subscription.
 type Parsed<S> = (Kind, Option<Answer>, <S as Subscription>::Request);
 
 /// A variant of the protocol on the wire.
 pub(super) trait Protocol: Send + 'static {
-    type Request: Send + 'static;
-    type Response: Send + 'static;
+    type Request: Message + Default + 'static;
+    type Response: Message + 'static;
     type Subscription: Subscription + Send;
     const VARIANT: Variant;
 
     /// Who sent a request, if it says so; only the first has to.
     fn node(request: &mut Self::Request) -> Option<Node>;
 
-    /// What a request means.
-    fn parse(request: Self::Request) -> Result<Parsed<Self::Subscription>, Status>;
+    /// What a request means, on a stream that is for one kind `only` or for all.
+    fn parse(request: Self::Request, only: Option<Kind>) -> Result<Parsed<Self::Subscription>, Status>;
 
     /// A response as a message.
     fn encode(response: Response) -> Self::Response;
@@ -53,19 +50,52 @@ fn node(message: NodeMessage) -> Node {
     Node { id: message.id, cluster: message.cluster, agent }
 }
 
-fn kind(type_url: &str) -> Result<Kind, Status> {
-    if type_url.is_empty() {
-        return Err(Status::invalid_argument("a request on an aggregated stream needs a type_url"));
+/// Which kind a request is about. A stream for one kind has it without saying (xDS protocol, "Resource types").
+fn kind(type_url: &str, only: Option<Kind>) -> Result<Kind, Status> {
+    match only {
+        None if type_url.is_empty() => {
+            Err(Status::invalid_argument("a request on an aggregated stream needs a type_url"))
+        }
+        Some(only) if type_url.is_empty() || type_url == only.type_url() => Ok(only),
+        Some(only) => Err(Status::invalid_argument(format!(
+            "this stream is for '{}', not for '{type_url}'",
+            only.type_url()
+        ))),
+        None => Kind::of(type_url)
+            .ok_or_else(|| Status::invalid_argument(format!("type_url '{type_url}' is not served"))),
     }
-    Kind::of(type_url).ok_or_else(|| Status::invalid_argument(format!("type_url '{type_url}' is not served")))
 }
 
 fn answer(nonce: String, error_detail: Option<envoy_types::pb::google::rpc::Status>) -> Option<Answer> {
     (!nonce.is_empty()).then(|| Answer { nonce, refusal: error_detail.map(|detail| detail.message) })
 }
 
-fn any(resource: &snapshot::Resource) -> Any {
-    Any { type_url: resource.kind().type_url().to_owned(), value: resource.encoded().to_vec() }
+/// `envoy.service.discovery.v3.DeltaDiscoveryResponse`, with resources that are encoded already.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct DeltaResponse {
+    #[prost(string, tag = "1")]
+    system_version_info: String,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    resources: Vec<Bytes>,
+    #[prost(string, tag = "4")]
+    type_url: String,
+    #[prost(string, tag = "5")]
+    nonce: String,
+    #[prost(string, repeated, tag = "6")]
+    removed_resources: Vec<String>,
+}
+
+/// `envoy.service.discovery.v3.DiscoveryResponse`, with resources that are encoded already.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct SotwResponse {
+    #[prost(string, tag = "1")]
+    version_info: String,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    resources: Vec<Bytes>,
+    #[prost(string, tag = "4")]
+    type_url: String,
+    #[prost(string, tag = "5")]
+    nonce: String,
 }
 
 /// The incremental variant.
@@ -73,7 +103,7 @@ pub(super) struct DeltaProtocol;
 
 impl Protocol for DeltaProtocol {
     type Request = DeltaDiscoveryRequest;
-    type Response = DeltaDiscoveryResponse;
+    type Response = DeltaResponse;
     type Subscription = Delta;
     const VARIANT: Variant = Variant::Delta;
 
@@ -81,8 +111,8 @@ impl Protocol for DeltaProtocol {
         request.node.take().map(node)
     }
 
-    fn parse(request: Self::Request) -> Result<Parsed<Delta>, Status> {
-        let kind = kind(&request.type_url)?;
+    fn parse(request: Self::Request, only: Option<Kind>) -> Result<Parsed<Delta>, Status> {
+        let kind = kind(&request.type_url, only)?;
         let subscription = DeltaRequest {
             subscribe: request.resource_names_subscribe,
             unsubscribe: request.resource_names_unsubscribe,
@@ -92,19 +122,12 @@ impl Protocol for DeltaProtocol {
     }
 
     fn encode(response: Response) -> Self::Response {
-        let resource = |resource: &std::sync::Arc<snapshot::Resource>| Resource {
-            name: resource.name().to_owned(),
-            version: resource.version().to_owned(),
-            resource: Some(any(resource)),
-            ..Resource::default()
-        };
-        DeltaDiscoveryResponse {
+        DeltaResponse {
             system_version_info: response.version,
-            resources: response.update.resources.iter().map(resource).collect(),
+            resources: response.update.resources.iter().map(|resource| resource.delta().clone()).collect(),
             type_url: response.kind.type_url().to_owned(),
-            removed_resources: response.update.removed,
             nonce: response.nonce,
-            ..DeltaDiscoveryResponse::default()
+            removed_resources: response.update.removed,
         }
     }
 }
@@ -114,7 +137,7 @@ pub(super) struct SotwProtocol;
 
 impl Protocol for SotwProtocol {
     type Request = DiscoveryRequest;
-    type Response = DiscoveryResponse;
+    type Response = SotwResponse;
     type Subscription = Sotw;
     const VARIANT: Variant = Variant::Sotw;
 
@@ -122,19 +145,66 @@ impl Protocol for SotwProtocol {
         request.node.take().map(node)
     }
 
-    fn parse(request: Self::Request) -> Result<Parsed<Sotw>, Status> {
-        let kind = kind(&request.type_url)?;
+    fn parse(request: Self::Request, only: Option<Kind>) -> Result<Parsed<Sotw>, Status> {
+        let kind = kind(&request.type_url, only)?;
         let subscription = SotwRequest { names: request.resource_names, version: request.version_info };
         Ok((kind, answer(request.response_nonce, request.error_detail), subscription))
     }
 
     fn encode(response: Response) -> Self::Response {
-        DiscoveryResponse {
+        SotwResponse {
             version_info: response.version,
-            resources: response.update.resources.iter().map(|resource| any(resource)).collect(),
+            resources: response.update.resources.iter().map(|resource| resource.any().clone()).collect(),
             type_url: response.kind.type_url().to_owned(),
             nonce: response.nonce,
-            ..DiscoveryResponse::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{snapshot, xds::session::Update};
+    use envoy_types::pb::{
+        envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse, Resource},
+        google::protobuf::Any,
+    };
+
+    fn response() -> Response {
+        let resource = snapshot::Resource::new(Kind::Cluster, "a", vec![1]);
+        Response {
+            kind: Kind::Cluster,
+            nonce: "n".to_owned(),
+            version: "v".to_owned(),
+            update: Update { resources: vec![resource.into()], removed: vec!["b".to_owned()] },
+        }
+    }
+
+    #[test]
+    fn a_response_is_the_message_of_its_variant() {
+        let any = Any { type_url: Kind::Cluster.type_url().to_owned(), value: vec![1] };
+        let version = response().update.resources[0].version().to_owned();
+        let resource =
+            Resource { name: "a".to_owned(), version, resource: Some(any.clone()), ..Resource::default() };
+        let delta = DeltaDiscoveryResponse {
+            system_version_info: "v".to_owned(),
+            resources: vec![resource],
+            type_url: any.type_url.clone(),
+            removed_resources: vec!["b".to_owned()],
+            nonce: "n".to_owned(),
+            ..DeltaDiscoveryResponse::default()
+        };
+        let encoded = DeltaProtocol::encode(response()).encode_to_vec();
+        assert_eq!(DeltaDiscoveryResponse::decode(encoded.as_slice()).unwrap(), delta);
+
+        let sotw = DiscoveryResponse {
+            version_info: "v".to_owned(),
+            type_url: any.type_url.clone(),
+            resources: vec![any],
+            nonce: "n".to_owned(),
+            ..DiscoveryResponse::default()
+        };
+        let encoded = SotwProtocol::encode(response()).encode_to_vec();
+        assert_eq!(DiscoveryResponse::decode(encoded.as_slice()).unwrap(), sotw);
     }
 }
