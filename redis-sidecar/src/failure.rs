@@ -1,0 +1,150 @@
+//! Why a request was not served, and the status that says so.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// Why a request was not served. The message is the body of the answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The request breaks a rule of the contract.
+    #[error("{0}")]
+    Senseless(String),
+    #[error("there is no such entry")]
+    NoEntry,
+    #[error("the body is too large")]
+    TooLarge,
+    #[error("the body did not arrive in time")]
+    SlowBody,
+    /// Too many requests wait already.
+    #[error("too many requests are waiting for Redis")]
+    Shed,
+    #[error(transparent)]
+    Redis(#[from] RedisFailure),
+}
+
+impl Failure {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Senseless(_) => StatusCode::BAD_REQUEST,
+            Self::NoEntry => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
+            Self::Redis(RedisFailure::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Shed | Self::Redis(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.status(), self.to_string()).into_response()
+    }
+}
+
+/// Why Redis was of no use. No message holds text from Redis or from the URL, either of which can hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RedisFailure {
+    #[error("Redis did not answer in time")]
+    Timeout,
+    #[error("Redis cannot be reached")]
+    Unavailable,
+    #[error("Redis {0}")]
+    Refused(Refusal),
+}
+
+impl RedisFailure {
+    /// Whether a new connection may do better: to another server behind the same name, or as a user who is known.
+    pub(crate) fn ends_the_connection(&self) -> bool {
+        match self {
+            Self::Unavailable => true,
+            Self::Timeout => false,
+            Self::Refused(refusal) => {
+                matches!(refusal, Refusal::Credentials | Refusal::ReadOnly | Refusal::Loading)
+            }
+        }
+    }
+}
+
+/// What Redis had against a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("does not accept the user or the password")]
+    Credentials,
+    #[error("does not permit a command to this user")]
+    Permission,
+    #[error("is out of memory")]
+    OutOfMemory,
+    #[error("is a read-only replica")]
+    ReadOnly,
+    #[error("is loading its data")]
+    Loading,
+    /// Another error; the code is the first word of Redis's answer, e.g. MISCONF.
+    #[error("answered with the error {0}")]
+    Error(String),
+    #[error("gave an answer that makes no sense")]
+    Nonsense,
+}
+
+impl From<RedisError> for RedisFailure {
+    fn from(error: RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Io if error.is_timeout() => Self::Timeout,
+            ErrorKind::Io => Self::Unavailable,
+            ErrorKind::AuthenticationFailed => Self::Refused(Refusal::Credentials),
+            ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Refused(Refusal::Loading),
+            ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Refused(Refusal::ReadOnly),
+            ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Refused(Refusal::Permission),
+            _ => Self::Refused(error.code().map_or(Refusal::Nonsense, refusal_by_code)),
+        }
+    }
+}
+
+fn refusal_by_code(code: &str) -> Refusal {
+    match code {
+        "OOM" => Refusal::OutOfMemory,
+        "NOAUTH" | "WRONGPASS" => Refusal::Credentials,
+        // Codes are capitals by convention; anything else may be free text.
+        code if !code.is_empty() && code.len() <= 32 && code.bytes().all(|b| b.is_ascii_uppercase()) => {
+            Refusal::Error(code.to_owned())
+        }
+        _ => Refusal::Nonsense,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(answer: &str) -> RedisFailure {
+        let value = redis::parse_redis_value(answer.as_bytes()).unwrap();
+        RedisFailure::from(value.extract_error().unwrap_err())
+    }
+
+    #[test]
+    fn each_refusal_of_redis_has_its_own_sentence() {
+        let sentence = |answer: &str| failure(answer).to_string();
+        assert_eq!(sentence("-OOM command not allowed\r\n"), "Redis is out of memory");
+        assert_eq!(sentence("-READONLY You can't write\r\n"), "Redis is a read-only replica");
+        assert_eq!(sentence("-LOADING Redis is loading\r\n"), "Redis is loading its data");
+        assert_eq!(sentence("-NOAUTH required.\r\n"), "Redis does not accept the user or the password");
+        assert_eq!(sentence("-NOPERM no permissions\r\n"), "Redis does not permit a command to this user");
+        assert_eq!(sentence("-MISCONF disk is full\r\n"), "Redis answered with the error MISCONF");
+    }
+
+    #[test]
+    fn text_of_redis_is_not_passed_on() {
+        assert_eq!(failure("-hush hush\r\n"), RedisFailure::Refused(Refusal::Nonsense));
+    }
+
+    #[test]
+    fn only_a_late_answer_is_a_gateway_timeout() {
+        let status = |failure: RedisFailure| Failure::from(failure).status().as_u16();
+        assert_eq!(status(RedisFailure::Timeout), 504);
+        assert_eq!(status(RedisFailure::Unavailable), 503);
+        assert_eq!(status(RedisFailure::Refused(Refusal::OutOfMemory)), 503);
+        assert_eq!(Failure::Shed.status().as_u16(), 503);
+    }
+}

@@ -1,0 +1,127 @@
+//! The listener, the routes, and the orderly end.
+
+use std::{
+    future::{IntoFuture, pending},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::ListenerExt,
+};
+use ferrox_policy::sidecar::{CACHE_PATH, LIMITS_PATH};
+use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use tracing::{debug, info, warn};
+
+use crate::{
+    Settings, StartError, cache, failure::Failure, limits, metrics::Metrics, store::Store, waiting::Waiting,
+};
+
+/// How long requests under way may take to finish once the sidecar is to stop.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What the routes share.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) waiting: Waiting,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// A sidecar that listens.
+#[derive(Debug)]
+pub struct Sidecar {
+    listener: TcpListener,
+    address: SocketAddr,
+    routes: Router,
+}
+
+impl Sidecar {
+    /// Listens, and begins to connect to Redis, which need not be there yet.
+    ///
+    /// # Errors
+    /// When the address cannot be listened on or the Redis URL makes no sense.
+    pub async fn bind(settings: &Settings) -> Result<Self, StartError> {
+        let metrics = Arc::new(Metrics::new());
+        let app = App {
+            store: Store::open(settings, Arc::clone(&metrics))?,
+            waiting: Waiting::new(settings.max_waiting, Arc::clone(&metrics)),
+            metrics,
+        };
+        let refused = |reason| StartError::Listen { address: settings.listen, reason };
+        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        info!(%address, "listening");
+        Ok(Self { listener, address, routes: routes(Arc::new(app), settings.max_entry_bytes) })
+    }
+
+    /// The address that it listens on, with the port that the system chose if the setting was port 0.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` completes, then accepts no more connections and lets the requests under way finish, for
+    /// at most five seconds.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) {
+        let (stopping, stopped) = oneshot::channel();
+        let signal = async move {
+            stop.await;
+            info!("stopping");
+            // Nobody listens any more if the serving has ended already.
+            let _ = stopping.send(());
+        };
+        let out_of_grace = async {
+            match stopped.await {
+                Ok(()) => sleep(GRACE).await,
+                Err(_) => pending().await,
+            }
+        };
+        // Without this, an answer waits for the acknowledgement of the one before it (Nagle's algorithm).
+        let listener = self.listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                debug!(%error, "cannot set TCP_NODELAY");
+            }
+        });
+        // HTTP/1.1 and HTTP/2 are told apart by the first bytes of a connection (RFC 9113 section 3.4).
+        let serving = axum::serve(listener, self.routes).with_graceful_shutdown(signal).into_future();
+        tokio::select! {
+            _ = serving => info!("stopped"),
+            () = out_of_grace => warn!("stopped, cutting off requests that were still under way"),
+        }
+    }
+}
+
+fn routes(app: Arc<App>, max_entry_bytes: u32) -> Router {
+    let limits = post(limits::post).layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES));
+    let entries = get(cache::get).put(cache::put).layer(DefaultBodyLimit::max(max_entry_bytes as usize));
+    Router::new()
+        .route(LIMITS_PATH, limits)
+        .route(&format!("{CACHE_PATH}/{{name}}"), entries)
+        .route("/healthz", get(|| async { "alive" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(app)
+}
+
+/// Whether Redis takes commands.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.store.ping().await {
+        Ok(()) => "ready".into_response(),
+        Err(failure) => (StatusCode::SERVICE_UNAVAILABLE, Failure::from(failure).to_string()).into_response(),
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.encode() {
+        Ok(page) => ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], page)
+            .into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

@@ -1,0 +1,16 @@
+//! The sidecar against a real Redis.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy.toml allows these in test functions, and all of this serves tests"
+)]
+
+mod cache;
+mod failures;
+mod limits;
+mod process;
+mod redis_server;
+mod serving;
+mod testbed;

@@ -1,0 +1,94 @@
+//! The binary: its exit codes, its log, and what it never shows.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::TcpListener,
+    process::{Child, Command, Output, Stdio},
+};
+
+use crate::redis_server::ClosedPort;
+
+fn sidecar(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ferrox-redis-sidecar"));
+    command.env_clear().args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Exit code and standard error of a sidecar that fails: at the latest when it finds its port busy.
+fn fails(arguments: &[&str]) -> (Option<i32>, String) {
+    let busy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = busy.local_addr().unwrap().to_string();
+    let Output { status, stderr, .. } = sidecar(&["--listen", &address]).args(arguments).output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+/// A process that is killed if the test does not see its end.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_busy_port_is_one_line_and_exit_code_1() {
+    let (code, stderr) = fails(&[]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.starts_with("ferrox-redis-sidecar: cannot listen on 127.0.0.1:"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1);
+}
+
+#[test]
+fn a_bad_redis_url_is_told_without_showing_it() {
+    for url in ["redis://:hush@", "rediss://:hush@localhost", "http://:hush@localhost", "hush"] {
+        let (code, stderr) = fails(&["--redis-url", url]);
+        assert_eq!(code, Some(1), "{url}");
+        assert!(stderr.contains("FERROX_REDIS_URL") && !stderr.contains("hush"), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_bad_setting_is_exit_code_2_and_a_bad_log_level_1() {
+    let (code, stderr) = fails(&["--timeout-ms", "0"]);
+    assert!(code == Some(2) && stderr.contains("--timeout-ms"), "{stderr}");
+    let (code, stderr) = fails(&["--log", "loud=very"]);
+    assert!(code == Some(1) && stderr.contains("FERROX_LOG"), "{stderr}");
+}
+
+#[test]
+fn the_help_does_not_show_the_url_of_the_environment() {
+    let help = sidecar(&["--help"]).env("FERROX_REDIS_URL", "redis://:hush@localhost").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("FERROX_REDIS_URL") && !help.contains("hush"), "{help}");
+}
+
+#[test]
+fn sigterm_ends_it_with_exit_code_0_and_the_log_tells_the_address_but_no_password() {
+    let port = ClosedPort::new();
+    let url = format!("redis://:hush@127.0.0.1:{}", port.number());
+    let child = sidecar(&["--listen", "127.0.0.1:0"])
+        .envs([("FERROX_REDIS_URL", url.as_str()), ("FERROX_LOG_FORMAT", "json"), ("FERROX_LOG", "debug")])
+        .spawn()
+        .unwrap();
+    let mut running = Running(child);
+    let mut output = BufReader::new(running.0.stdout.take().unwrap());
+    let mut log = String::new();
+    while !(log.contains("listening") && log.contains("Redis fails")) {
+        assert_ne!(output.read_line(&mut log).unwrap(), 0, "{log}");
+    }
+    assert!(Command::new("kill").arg(running.0.id().to_string()).status().unwrap().success());
+    output.read_to_string(&mut log).unwrap();
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
+
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let listening = events.iter().find(|event| event["fields"]["message"] == "listening").unwrap();
+    assert!(listening["fields"]["address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    let failing = events.iter().filter(|event| event["fields"]["message"] == "Redis fails").count();
+    assert_eq!(failing, 1, "{log}");
+    assert!(!log.contains("hush"));
+}

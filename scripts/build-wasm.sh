@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Compiles the filters to WebAssembly and puts them into .ferrox/wasm/ (or $FERROX_WASM_DIR).
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/wasm-toolchain.sh
+
+TARGET_DIR=${FERROX_WASM_TARGET_DIR:-target/wasm}
+OUT=${FERROX_WASM_DIR:-.ferrox/wasm}
+
+build=(build --profile wasm --target "$WASM_TARGET" --target-dir "$TARGET_DIR"
+    -p ferrox-auth -p ferrox-rate-limit -p ferrox-cache-key --lib)
+
+toolchain=$(wasm_toolchain) || {
+    echo "build-wasm: no toolchain for $WASM_TARGET is ready, run 'make setup'" >&2
+    exit 1
+}
+case "$toolchain" in
+installed) cargo "${build[@]}" ;;
+debian)
+    # RUSTC_BOOTSTRAP lets a stable compiler build std. It must be told of the linker and of wasi-libc, which
+    # rustup's toolchain would bring.
+    RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 PATH=/usr/bin:$PATH \
+        RUSTFLAGS="-L native=/usr/lib/wasm32-wasi -C linker=/usr/bin/wasm-ld-22" \
+        /usr/bin/cargo "${build[@]}" -Zbuild-std=std,panic_abort
+    ;;
+esac
+
+mkdir -p "$OUT"
+for filter in ferrox_auth ferrox_rate_limit ferrox_cache_key; do
+    # By rename: a running Envoy never reads half a file.
+    cp "$TARGET_DIR/$WASM_TARGET/wasm/$filter.wasm" "$OUT/.$filter.wasm.new"
+    mv -f "$OUT/.$filter.wasm.new" "$OUT/$filter.wasm"
+done

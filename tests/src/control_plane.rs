@@ -1,0 +1,91 @@
+//! The control plane as a process.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+
+use crate::{
+    Error, binaries,
+    ports::Port,
+    process::{Program, Service},
+    wait::{answers_ok, client},
+    watchdog::Ending,
+};
+
+/// A running `ferrox serve`.
+pub struct ControlPlane {
+    service: Service,
+    xds: Port,
+    admin: Port,
+}
+
+/// What a control plane is told.
+pub struct ControlPlaneOptions<'a> {
+    /// Where Envoys connect to.
+    pub xds: Port,
+    /// Where people and their tools connect to.
+    pub admin: Port,
+    /// URL of the database.
+    pub database_url: &'a str,
+    /// Host and port where every Envoy listens.
+    pub listener: &'a str,
+    /// Host and port of the sidecar.
+    pub sidecar: &'a str,
+}
+
+impl ControlPlane {
+    /// Starts it with its log in `folder`, and waits until it has read the database.
+    ///
+    /// # Errors
+    /// When it or the filters are not built, or it does not start.
+    pub async fn start_in(folder: &Path, options: ControlPlaneOptions<'_>) -> Result<Self, Error> {
+        let ControlPlaneOptions { xds, admin, database_url, listener, sidecar } = options;
+        let service = Service::new(Program {
+            name: "control-plane".to_owned(),
+            path: binaries::ours("ferrox")?,
+            args: vec!["serve".into()],
+            env: vec![
+                ("FERROX_DATABASE_URL", database_url.to_owned()),
+                ("FERROX_XDS_LISTEN", xds.address().to_string()),
+                ("FERROX_ADMIN_LISTEN", admin.address().to_string()),
+                ("FERROX_LISTENER", listener.to_owned()),
+                ("FERROX_SIDECAR", sidecar.to_owned()),
+                ("FERROX_WASM_DIR", binaries::wasm()?.display().to_string()),
+            ],
+            directory: folder.to_path_buf(),
+            log: folder.join("control-plane.log"),
+            user: None,
+            stop: Signal::TERM,
+            ending: Ending::Kill,
+        });
+        let mut this = Self { service, xds, admin };
+        this.start().await?;
+        Ok(this)
+    }
+
+    /// Starts it again, on its ports, and waits until it serves what the database holds.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn start(&mut self) -> Result<(), Error> {
+        let (client, url) = (client()?, self.url("/readyz"));
+        self.service.start(async || answers_ok(&client, &url).await).await
+    }
+
+    /// URL of a path of the admin port.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.admin.address())
+    }
+
+    /// The port for Envoys.
+    #[must_use]
+    pub fn xds_port(&self) -> u16 {
+        self.xds.number()
+    }
+
+    /// The process.
+    pub fn service(&mut self) -> &mut Service {
+        &mut self.service
+    }
+}

@@ -1,0 +1,364 @@
+//! The whole gateway: PostgreSQL, Redis, the sidecar, the control plane and Envoy.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::{
+    Error,
+    control_plane::{ControlPlane, ControlPlaneOptions},
+    envoy::{Envoy, Protocol},
+    ports::Port,
+    postgres::Postgres,
+    redis::Redis,
+    sidecar::Sidecar,
+    wait::{client, eventually},
+};
+
+/// Lines of each log that a failed test shows.
+const TAIL: usize = 60;
+
+/// A gateway on loopback.
+///
+/// When a test panics, the ends of all logs are shown as the gateway is dropped. So tests should `unwrap` rather than
+/// return an error.
+pub struct Gateway {
+    /// The proxy; `None` before [`Gateway::open`].
+    envoy: Option<Envoy>,
+    /// The control plane.
+    pub control_plane: ControlPlane,
+    /// The sidecar.
+    pub sidecar: Sidecar,
+    /// What the sidecar talks to.
+    pub redis: Redis,
+    postgres: Database,
+    database_url: String,
+    listener: Port,
+    envoy_admin: Option<Port>,
+    protocol: Protocol,
+    folder: PathBuf,
+    client: reqwest::Client,
+    _temporary: Option<TempDir>,
+}
+
+/// Whose PostgreSQL server it is.
+pub enum Database {
+    /// Other gateways of this process use it too.
+    Shared(Arc<Postgres>),
+    /// This gateway may stop it.
+    Own(Box<Postgres>),
+}
+
+/// What can be chosen about a gateway.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GatewayOptions {
+    /// The variant of xDS between Envoy and the control plane.
+    pub protocol: Protocol,
+    /// Whether the gateway has a PostgreSQL server of its own, to be stopped.
+    pub own_postgres: bool,
+}
+
+/// The ports of a gateway.
+pub struct GatewayPorts {
+    /// Where Envoy takes requests.
+    pub listener: Port,
+    /// Envoy's admin interface.
+    pub envoy_admin: Port,
+    /// The control plane, for Envoys.
+    pub xds: Port,
+    /// The control plane, for people.
+    pub admin: Port,
+    /// The sidecar.
+    pub sidecar: Port,
+    /// Redis.
+    pub redis: Port,
+}
+
+impl GatewayPorts {
+    /// Free ports.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn free() -> Result<Self, Error> {
+        Ok(Self {
+            listener: Port::free()?,
+            envoy_admin: Port::free()?,
+            xds: Port::free()?,
+            admin: Port::free()?,
+            sidecar: Port::free()?,
+            redis: Port::free()?,
+        })
+    }
+}
+
+impl Gateway {
+    /// A gateway that runs these rows (SQL statements, may be empty), with defaults for everything else.
+    ///
+    /// # Errors
+    /// When a part does not start or PostgreSQL refuses a statement.
+    pub async fn start(rows: &str) -> Result<Self, Error> {
+        Self::start_with(rows, GatewayOptions::default()).await
+    }
+
+    /// A gateway that runs these rows (SQL statements, may be empty).
+    ///
+    /// # Errors
+    /// When a part does not start or PostgreSQL refuses a statement.
+    pub async fn start_with(rows: &str, options: GatewayOptions) -> Result<Self, Error> {
+        let temporary = tempfile::Builder::new().prefix("ferrox-gateway-").tempdir();
+        let temporary = temporary.map_err(Error::io("creating a temporary folder"))?;
+        let postgres = match options.own_postgres {
+            true => Database::Own(Box::new(Postgres::start_new().await?)),
+            false => Database::Shared(Postgres::shared().await?),
+        };
+        let ports = GatewayPorts::free()?;
+        let mut this =
+            Self::prepare(temporary.path(), postgres, ports, options.protocol, &mut |_| {}).await?;
+        this._temporary = Some(temporary);
+        this.sql(rows).await?;
+        this.open().await?;
+        Ok(this)
+    }
+
+    /// Starts all but Envoy, so that rows can come before it. `report` hears which part is started next.
+    ///
+    /// # Errors
+    /// When a part does not start.
+    pub async fn prepare(
+        folder: &Path,
+        postgres: Database,
+        ports: GatewayPorts,
+        protocol: Protocol,
+        report: &mut (dyn FnMut(&'static str) + Send),
+    ) -> Result<Self, Error> {
+        let GatewayPorts { listener, envoy_admin, xds, admin, sidecar, redis } = ports;
+        let database_url = postgres.server().create_database(&postgres.database_name()).await?;
+        report("Redis");
+        let redis = Redis::start_in(folder, redis).await?;
+        report("the Redis sidecar");
+        let sidecar = Sidecar::start_in(folder, sidecar, &redis.url()).await?;
+        report("the control plane");
+        let options = ControlPlaneOptions {
+            xds,
+            admin,
+            database_url: &database_url,
+            listener: &listener.address().to_string(),
+            sidecar: &sidecar.address(),
+        };
+        let control_plane = ControlPlane::start_in(folder, options).await?;
+        Ok(Self {
+            envoy: None,
+            control_plane,
+            sidecar,
+            redis,
+            postgres,
+            database_url,
+            listener,
+            envoy_admin: Some(envoy_admin),
+            protocol,
+            folder: folder.to_path_buf(),
+            client: client()?,
+            _temporary: None,
+        })
+    }
+
+    /// Starts Envoy and waits until it takes requests.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn open(&mut self) -> Result<(), Error> {
+        if let Some(admin) = self.envoy_admin.take() {
+            let xds = self.control_plane.xds_port();
+            self.envoy = Some(Envoy::start_in(&self.folder, "envoy-1", admin, xds, self.protocol).await?);
+        }
+        let address = self.listener.address();
+        eventually("Envoy listens for requests", async || TcpStream::connect(address).await.is_ok()).await
+    }
+
+    /// Executes SQL statements in one transaction, which the control plane sees as one change.
+    ///
+    /// # Errors
+    /// When PostgreSQL refuses one; then none of them happened.
+    pub async fn sql(&self, statements: &str) -> Result<(), Error> {
+        let mut connection = self.connect().await?;
+        // Several statements in one message are one transaction.
+        sqlx::raw_sql(AssertSqlSafe(statements.to_owned())).execute(&mut connection).await?;
+        Ok(connection.close().await?)
+    }
+
+    /// A connection to the gateway's database.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn connect(&self) -> Result<PgConnection, Error> {
+        Ok(PgConnection::connect(&self.database_url).await?)
+    }
+
+    /// URL of the database, with the password.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.database_url
+    }
+
+    /// URL of a path at the gateway.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.listener.address())
+    }
+
+    /// Where the gateway takes requests.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.listener.address()
+    }
+
+    /// Sends a GET through the gateway.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn get(&self, path: &str) -> Result<reqwest::Response, Error> {
+        Ok(self.client.get(self.url(path)).send().await?)
+    }
+
+    /// A client that follows no proxy of the environment.
+    #[must_use]
+    pub fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Waits until a GET answers with this status: how a change of rows is seen to be live.
+    ///
+    /// # Errors
+    /// When it does not in time.
+    pub async fn until(&self, path: &str, status: u16) -> Result<(), Error> {
+        let what = format!("GET {path} answers {status}");
+        eventually(&what, async || self.get(path).await.is_ok_and(|response| response.status() == status))
+            .await
+    }
+
+    /// The control plane's status.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn status(&self) -> Result<serde_json::Value, Error> {
+        Ok(self
+            .client
+            .get(self.control_plane.url("/status"))
+            .send()
+            .await?
+            .error_for_status()?
+            .json()
+            .await?)
+    }
+
+    /// The proxy.
+    ///
+    /// # Errors
+    /// Before [`Gateway::open`].
+    pub fn envoy(&mut self) -> Result<&mut Envoy, Error> {
+        self.envoy.as_mut().ok_or_else(not_open)
+    }
+
+    /// URL of a path of Envoy's admin interface.
+    ///
+    /// # Errors
+    /// Before [`Gateway::open`].
+    pub fn envoy_url(&self, path: &str) -> Result<String, Error> {
+        self.envoy.as_ref().map(|envoy| envoy.url(path)).ok_or_else(not_open)
+    }
+
+    /// The PostgreSQL server.
+    ///
+    /// # Errors
+    /// When others use it too: see [`GatewayOptions::own_postgres`].
+    pub fn postgres(&mut self) -> Result<&mut Postgres, Error> {
+        match &mut self.postgres {
+            Database::Own(server) => Ok(server),
+            Database::Shared(_) => Err(Error::Missing {
+                what: "a PostgreSQL server of this gateway alone".to_owned(),
+                hint: "start the gateway with own_postgres",
+            }),
+        }
+    }
+
+    /// The parts that ended by themselves since they were started, each with its end.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    pub fn ended(&mut self) -> Result<Vec<Error>, Error> {
+        let mut ended = Vec::new();
+        for service in self.services() {
+            if let Some(status) = service.ended()? {
+                ended.push(service.failed(status));
+            }
+        }
+        Ok(ended)
+    }
+
+    /// Asks every part to stop, in the order in which they depend on each other.
+    ///
+    /// # Errors
+    /// When one does not; all others are stopped all the same.
+    pub async fn stop(&mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        for service in self.services() {
+            result = result.and(service.stop().await);
+        }
+        result
+    }
+
+    fn services(&mut self) -> Vec<&mut crate::process::Service> {
+        let mut services = Vec::new();
+        services.extend(self.envoy.as_mut().map(Envoy::service));
+        services.extend([self.control_plane.service(), self.sidecar.service(), self.redis.service()]);
+        if let Database::Own(server) = &mut self.postgres {
+            services.push(server.service());
+        }
+        services
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        if let Database::Shared(server) = &self.postgres {
+            eprintln!("{}", server.log_tail(TAIL));
+        }
+        // Envoy's, which tells the most, comes last.
+        for service in self.services().into_iter().rev() {
+            eprintln!("{}", service.log_tail(TAIL));
+        }
+    }
+}
+
+impl Database {
+    fn server(&self) -> &Postgres {
+        match self {
+            Self::Shared(server) => server,
+            Self::Own(server) => server,
+        }
+    }
+
+    /// A name for the gateway's database, which no other gateway on the server has.
+    fn database_name(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        match self {
+            Self::Shared(_) => format!("ferrox_{}", NEXT.fetch_add(1, Ordering::Relaxed)),
+            Self::Own(_) => "ferrox".to_owned(),
+        }
+    }
+}
+
+fn not_open() -> Error {
+    Error::Missing { what: "Envoy".to_owned(), hint: "it is started by open()" }
+}

@@ -1,0 +1,13 @@
+//! The gateway from end to end: the real Envoy, PostgreSQL and Redis, and the compiled filters.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod auth;
+mod breaker;
+mod cache;
+mod changes;
+mod failures;
+mod hostile;
+mod rate_limit;
+mod routing;
+mod rows;
+mod standalone;

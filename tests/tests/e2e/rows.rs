@@ -1,0 +1,49 @@
+//! Rows for tests, as SQL.
+
+use ferrox_testbed::upstream::Upstream;
+use serde_json::Value;
+
+/// An upstream with one endpoint, and defaults for everything else.
+pub(crate) fn upstream(upstream: &Upstream) -> String {
+    format!(
+        "insert into upstreams (name) values ('{name}');
+         insert into endpoints (upstream, address, port) values ('{name}', '127.0.0.1', {port});",
+        name = upstream.name(),
+        port = upstream.port()
+    )
+}
+
+/// A route for any host, named as the first segment of its path, to one upstream.
+pub(crate) fn route(name: &str, upstream: &str) -> String {
+    format!(
+        "insert into routes (name, path_prefix) values ('{name}', '/{name}');
+         insert into route_upstreams (route, upstream) values ('{name}', '{upstream}');"
+    )
+}
+
+/// A policy of a route.
+pub(crate) fn policy(route: &str, kind: &str, policy: &Value) -> String {
+    format!("insert into route_policies (route, kind, policy) values ('{route}', '{kind}', '{policy}');")
+}
+
+/// A JWT provider with the issuer `https://issuer.test/<name>` and the audience `ferrox`.
+pub(crate) fn provider(name: &str, jwks: &Value) -> String {
+    format!(
+        "insert into jwt_providers (name, issuer, audiences, jwks)
+         values ('{name}', '{}', '{{ferrox}}', '{jwks}');",
+        issuer(name)
+    )
+}
+
+/// The issuer of a provider made by [`provider`].
+pub(crate) fn issuer(provider: &str) -> String {
+    format!("https://issuer.test/{provider}")
+}
+
+/// A consumer with one API key and scopes separated by commas.
+pub(crate) fn consumer(name: &str, scopes: &str, key: &str) -> String {
+    format!(
+        "insert into consumers (name, scopes) values ('{name}', '{{{scopes}}}');
+         insert into api_keys (sha256, consumer) values (sha256('{key}'), '{name}');"
+    )
+}
