@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::{
     metrics::Metrics,
     model::{Model, Problem},
-    snapshot::Snapshot,
+    snapshot::Gateways,
     store::{Release, Rows, Store, StoreError},
     translate::{Settings, translate},
 };
@@ -42,6 +42,8 @@ pub struct ServedRelease {
     pub digest: String,
     /// Since when this server serves it, in seconds since 1970.
     pub served_since: u64,
+    /// The gateways that it configures.
+    pub gateways: Vec<String>,
 }
 
 /// The status of publishing, shared with whoever shows it.
@@ -77,20 +79,20 @@ impl Publication {
 pub struct Publisher {
     store: Store,
     settings: Settings,
-    snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+    releases: watch::Sender<Option<Arc<Gateways>>>,
     publication: Publication,
 }
 
 impl Publisher {
-    /// A publisher that sends to `snapshots`.
+    /// A publisher that sends to `releases`.
     #[must_use]
     pub fn new(
         store: Store,
         settings: Settings,
-        snapshots: watch::Sender<Option<Arc<Snapshot>>>,
+        releases: watch::Sender<Option<Arc<Gateways>>>,
         publication: Publication,
     ) -> Self {
-        Self { store, settings, snapshots, publication }
+        Self { store, settings, releases, publication }
     }
 
     /// Runs for ever.
@@ -139,12 +141,15 @@ impl Publisher {
         if served.is_some_and(|served| served.id == release.id) {
             return;
         }
-        let snapshot = Arc::new(translate(model, &self.settings));
-        self.snapshots.send_replace(Some(snapshot));
+        let resources = translate(model, &self.settings);
+        let gateways: Vec<_> = resources.keys().cloned().collect();
+        let before = self.releases.borrow().clone().unwrap_or_default();
+        self.releases.send_replace(Some(Arc::new(before.succeeded_by(resources))));
         tracing::info!(release = release.id, digest = release.digest, "release served");
         let served_since =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let release = ServedRelease { id: release.id, digest: release.digest.clone(), served_since };
+        let release =
+            ServedRelease { id: release.id, digest: release.digest.clone(), served_since, gateways };
         self.publication.update(|status| status.release = Some(release));
     }
 

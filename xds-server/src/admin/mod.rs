@@ -24,7 +24,15 @@ pub struct Admin {
 struct FullStatus {
     #[serde(flatten)]
     status: Status,
-    nodes: Vec<NodeStatus>,
+    nodes: Vec<Node>,
+}
+
+#[derive(Serialize)]
+struct Node {
+    #[serde(flatten)]
+    status: NodeStatus,
+    /// Whether `node.cluster` names a gateway of the release. A node of another one runs an empty configuration.
+    known_gateway: bool,
 }
 
 impl Admin {
@@ -56,7 +64,12 @@ async fn ready(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
 }
 
 async fn status(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
-    Json(FullStatus { status: admin.publication.status(), nodes: admin.nodes.list() })
+    let status = admin.publication.status();
+    let knows =
+        |gateway: &String| status.release.as_ref().is_some_and(|release| release.gateways.contains(gateway));
+    let nodes = admin.nodes.list().into_iter();
+    let nodes = nodes.map(|node| Node { known_gateway: knows(&node.cluster), status: node }).collect();
+    Json(FullStatus { status, nodes })
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {

@@ -76,13 +76,13 @@ impl Serve {
         let metrics = Arc::new(Metrics::default());
         let nodes = Arc::new(Nodes::new(Arc::clone(&metrics)));
         let publication = Publication::new(Arc::clone(&metrics));
-        let (sender, snapshots) = watch::channel(None);
+        let (sender, releases) = watch::channel(None);
         let settings =
             Settings { listener: self.listener, wasm_dir: self.wasm_dir.clone(), sidecar: self.sidecar };
         let publisher = Publisher::new(store, settings, sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);
-        let discovery = Discovery::new(snapshots, observer, grace);
+        let discovery = Discovery::new(releases, observer, grace);
         let admin_router = Admin::new(nodes, publication, &metrics).router();
 
         let (stop, stopping) = watch::channel(());
@@ -96,7 +96,7 @@ impl Serve {
             ended = servers.join_next() => return Err(unexpected(ended)),
         }
         tracing::info!("stopping");
-        // Ending the publisher drops the sender of snapshots, and with it ends every stream.
+        // Ending the publisher drops the sender of releases, and with it ends every stream.
         publishing.abort();
         drop(stop);
         if tokio::time::timeout(STOP_WITHIN, servers.join_all()).await.is_err() {

@@ -1,6 +1,7 @@
 //! The checked configuration: what rows mean, in types that cannot hold what Envoy or the filters would refuse.
 
 mod auth;
+mod gateway;
 mod host;
 mod method;
 mod name;
@@ -11,13 +12,16 @@ mod problem;
 mod route;
 mod upstream;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use ferrox_policy::auth::AuthConfig;
 
 pub use host::HostPattern;
 pub use method::Method;
-pub use name::{RouteName, UpstreamName};
+pub use name::{GatewayName, RouteName, UpstreamName};
 pub use path::{Path, PathMatch};
 pub use policies::Policies;
 pub use problem::Problem;
@@ -29,6 +33,7 @@ use crate::store::Rows;
 /// A whole configuration in which every reference leads somewhere and every policy works.
 #[derive(Clone, PartialEq)]
 pub struct Model {
+    gateways: BTreeSet<GatewayName>,
     upstreams: BTreeMap<UpstreamName, Upstream>,
     routes: BTreeMap<RouteName, Route>,
     auth: AuthConfig,
@@ -41,11 +46,17 @@ impl Model {
     /// Everything that is wrong with them, not only the first thing.
     pub fn parse(rows: &Rows) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
+        let gateways = gateway::parse_all(rows, &mut problems);
         let upstreams = upstream::parse_all(rows, &mut problems);
         let routes = route::parse_all(rows, &mut problems);
         overlap::check(&routes, &mut problems);
         let auth = auth::parse(rows, &mut problems);
-        if problems.is_empty() { Ok(Self { upstreams, routes, auth }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { gateways, upstreams, routes, auth }) } else { Err(problems) }
+    }
+
+    /// The gateways by name.
+    pub fn gateways(&self) -> impl Iterator<Item = &GatewayName> {
+        self.gateways.iter()
     }
 
     /// The upstreams by name.
@@ -56,6 +67,11 @@ impl Model {
     /// The routes by name.
     pub fn routes(&self) -> impl Iterator<Item = &Route> {
         self.routes.values()
+    }
+
+    /// The routes that are part of a gateway, by name.
+    pub fn routes_of(&self, gateway: &GatewayName) -> impl Iterator<Item = &Route> {
+        self.routes.values().filter(move |route| route.gateways.contains(gateway))
     }
 
     /// Who may issue tokens and who holds API keys. Keys of providers may be secret.
@@ -70,6 +86,7 @@ impl fmt::Debug for Model {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Model")
+            .field("gateways", &self.gateways)
             .field("upstreams", &self.upstreams)
             .field("routes", &self.routes)
             .finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Names of upstreams and routes.
+//! Names of gateways, upstreams and routes.
 
 use std::fmt;
 
@@ -33,6 +33,10 @@ macro_rules! name {
     };
 }
 
+name! {
+    /// Name of a gateway: what `node.cluster` is for the nodes of it.
+    GatewayName
+}
 name! {
     /// Name of an upstream, and of its cluster in Envoy. It has no `_`, so that clusters of Ferrox's own can have one
     /// and never collide.

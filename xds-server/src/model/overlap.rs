@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    HostPattern, PathMatch, Route, RouteName,
+    GatewayName, HostPattern, PathMatch, Route, RouteName,
     problem::{Problem, RowCheck},
 };
 
-/// Refuses two routes that match the same requests with the same right: a common host, the same path, the same
-/// priority and a common method. A route for some methods goes before one for any, so these two may stand together.
+/// Refuses two routes that match the same requests with the same right: a common gateway and host, the same path, the
+/// same priority and a common method. A route for some methods goes before one for any, so these two may stand
+/// together.
 pub(super) fn check(routes: &BTreeMap<RouteName, Route>, problems: &mut Vec<Problem>) {
-    let mut equals: HashMap<(&HostPattern, &PathMatch, i32), Vec<&Route>> = HashMap::new();
+    let mut equals: HashMap<(&GatewayName, &HostPattern, &PathMatch, i32), Vec<&Route>> = HashMap::new();
     let mut reported = BTreeSet::new();
     for route in routes.values() {
-        for host in &route.hosts {
-            let earlier = equals.entry((host, &route.path, route.priority)).or_default();
+        let places =
+            route.gateways.iter().flat_map(|gateway| route.hosts.iter().map(move |host| (gateway, host)));
+        for (gateway, host) in places {
+            let earlier = equals.entry((gateway, host, &route.path, route.priority)).or_default();
             for other in earlier.iter().filter(|other| shares_method(other, route)) {
                 if reported.insert((&other.name, &route.name)) {
                     refuse(other, route, host, problems);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    HostPattern, Method, Path, PathMatch, Policies, RouteName, UpstreamName, policies,
+    GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, UpstreamName, gateway, policies,
     problem::{Problem, RowCheck},
 };
 use crate::store::{RouteRow, RouteUpstreamRow, Rows};
@@ -31,6 +31,8 @@ pub struct Route {
     pub targets: BTreeMap<UpstreamName, NonZeroU32>,
     /// What holds for its requests.
     pub policies: Policies,
+    /// The gateways that it is part of, at least one.
+    pub gateways: BTreeSet<GatewayName>,
 }
 
 const TABLE: &str = "routes";
@@ -41,6 +43,7 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Ro
     let known: HashSet<&str> = rows.routes.iter().map(|row| row.name.as_str()).collect();
     let mut policies = policies::parse_all(rows, &known, problems);
     let mut targets = parse_targets(rows, &known, problems);
+    let gateway = gateway::existing(rows);
     let mut routes = BTreeMap::new();
     let mut seen = HashSet::new();
     for row in &rows.routes {
@@ -51,14 +54,20 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Ro
         }
         let policies = policies.remove(row.name.as_str()).unwrap_or_default();
         let targets = targets.remove(row.name.as_str()).unwrap_or_default();
-        if let Some(route) = parse(row, targets, policies, &mut check) {
+        if let Some(route) = parse(row, targets, policies, &gateway, &mut check) {
             routes.insert(route.name.clone(), route);
         }
     }
     routes
 }
 
-fn parse(row: &RouteRow, targets: Targets, policies: Policies, check: &mut RowCheck<'_>) -> Option<Route> {
+fn parse(
+    row: &RouteRow,
+    targets: Targets,
+    policies: Policies,
+    gateway: impl Fn(&str) -> Result<GatewayName, String>,
+    check: &mut RowCheck<'_>,
+) -> Option<Route> {
     let name = check.keep("name", RouteName::parse(&row.name));
     let hosts = parse_set("hosts", &row.hosts, HostPattern::parse, check);
     if row.hosts.is_empty() {
@@ -67,6 +76,10 @@ fn parse(row: &RouteRow, targets: Targets, policies: Policies, check: &mut RowCh
     let path = parse_path(row, check);
     let methods = parse_set("methods", &row.methods, Method::parse, check);
     let timeout = check.number("timeout_ms", row.timeout_ms, 1..=3_600_000);
+    let gateways = parse_set("gateways", &row.gateways, gateway, check);
+    if row.gateways.is_empty() {
+        check.refuse("gateways", "needs at least one gateway");
+    }
     let targets = check.keep("", targets.of_positive_weight());
     Some(Route {
         name: name?,
@@ -77,6 +90,7 @@ fn parse(row: &RouteRow, targets: Targets, policies: Policies, check: &mut RowCh
         priority: row.priority,
         targets: targets?,
         policies,
+        gateways,
     })
 }
 

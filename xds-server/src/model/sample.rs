@@ -28,6 +28,7 @@ pub(crate) fn route(name: &str, prefix: &str) -> RouteRow {
         methods: Vec::new(),
         timeout_ms: 15_000,
         priority: 0,
+        gateways: vec!["ferrox".to_owned()],
     }
 }
 

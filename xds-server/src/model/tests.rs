@@ -243,3 +243,26 @@ fn the_order_of_rows_does_not_matter() {
     rows.route_upstreams.reverse();
     assert!(forwards == Model::parse(&rows).unwrap());
 }
+
+#[test]
+fn a_route_must_name_gateways_that_exist() {
+    let found = problem(|rows| rows.routes[0].gateways = vec!["ferrox".to_owned(), "nowhere".to_owned()]);
+    assert_eq!(found, "routes 'orders': field gateways[1]: there is no gateway 'nowhere'");
+    let found = problem(|rows| rows.routes[0].gateways.clear());
+    assert!(found.starts_with("routes 'orders': field gateways: "), "{found}");
+}
+
+#[test]
+fn the_same_route_may_stand_in_two_gateways_but_not_twice_in_one() {
+    let twins = |first: &[&str], second: &[&str]| {
+        problems(|rows| {
+            rows.gateways.push(crate::store::GatewayRow { name: "other".to_owned() });
+            rows.routes[1].path_prefix = rows.routes[0].path_prefix.clone();
+            for (route, gateways) in rows.routes.iter_mut().zip([first, second]) {
+                route.gateways = gateways.iter().map(ToString::to_string).collect();
+            }
+        })
+    };
+    assert_eq!(twins(&["ferrox"], &["other"]), [""; 0]);
+    assert_eq!(twins(&["ferrox"], &["other", "ferrox"]).len(), 1);
+}

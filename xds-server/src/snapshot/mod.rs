@@ -3,12 +3,14 @@
 //! A version depends on content alone, so a restart or another replica that reads the same rows serves the
 //! same versions, and a proxy that reconnects is sent nothing that it has.
 
+mod gateways;
 mod kind;
 mod resource;
 mod set;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use gateways::Gateways;
 pub use kind::Kind;
 pub use resource::Resource;
 pub use set::{Set, version_of};

@@ -17,8 +17,8 @@ pub use changes::Changes;
 pub use error::StoreError;
 pub use releases::Release;
 pub use rows::{
-    ApiKeyRow, ConsumerRow, EndpointRow, JwtProviderRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows,
-    UpstreamRow,
+    ApiKeyRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, RoutePolicyRow, RouteRow,
+    RouteUpstreamRow, Rows, UpstreamRow,
 };
 
 /// One connection listens, one reads, one is to spare.

@@ -18,6 +18,7 @@ async fn read(store: &Store) -> Result<Rows, sqlx::Error> {
     let mut transaction = store.pool.begin_with("begin isolation level repeatable read, read only").await?;
     let connection = &mut *transaction;
     let rows = Rows {
+        gateways: all(connection, GATEWAYS).await?,
         upstreams: all(connection, UPSTREAMS).await?,
         endpoints: all(connection, ENDPOINTS).await?,
         routes: all(connection, ROUTES).await?,
@@ -40,6 +41,10 @@ where
 
 // Sorted by bytes, whatever the database's locale is, so that every replica and every database agrees.
 
+const GATEWAYS: &str = r#"
+    select name
+    from gateways order by name collate "C""#;
+
 const UPSTREAMS: &str = r#"
     select name, connect_timeout_ms, failures, open_for_ms, max_connections, max_pending_requests, max_requests,
            max_retries
@@ -50,7 +55,7 @@ const ENDPOINTS: &str = r#"
     from endpoints order by upstream collate "C", endpoints.address, port"#;
 
 const ROUTES: &str = r#"
-    select name, hosts, path_exact, path_prefix, methods, timeout_ms, priority
+    select name, hosts, path_exact, path_prefix, methods, timeout_ms, priority, gateways
     from routes order by name collate "C""#;
 
 const ROUTE_UPSTREAMS: &str = r#"

@@ -7,33 +7,47 @@ use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 
 /// Everything that is configured, a list for each table, each in the order of its primary key.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rows {
+    /// Table `gateways`.
+    pub gateways: Vec<GatewayRow>,
     /// Table `upstreams`.
-    #[serde(default)]
     pub upstreams: Vec<UpstreamRow>,
     /// Table `endpoints`.
-    #[serde(default)]
     pub endpoints: Vec<EndpointRow>,
     /// Table `routes`.
-    #[serde(default)]
     pub routes: Vec<RouteRow>,
     /// Table `route_upstreams`.
-    #[serde(default)]
     pub route_upstreams: Vec<RouteUpstreamRow>,
     /// Table `route_policies`.
-    #[serde(default)]
     pub route_policies: Vec<RoutePolicyRow>,
     /// Table `jwt_providers`.
-    #[serde(default)]
     pub jwt_providers: Vec<JwtProviderRow>,
     /// Table `consumers`.
-    #[serde(default)]
     pub consumers: Vec<ConsumerRow>,
     /// Table `api_keys`.
-    #[serde(default)]
     pub api_keys: Vec<ApiKeyRow>,
+}
+
+/// The gateway that a new database has, and that everything belonged to before there were several.
+const FIRST_GATEWAY: &str = "ferrox";
+
+impl Default for Rows {
+    /// The rows of a new database: one gateway, `ferrox`. A release of before there were gateways has it too.
+    fn default() -> Self {
+        Self {
+            gateways: vec![GatewayRow { name: FIRST_GATEWAY.to_owned() }],
+            upstreams: Vec::new(),
+            endpoints: Vec::new(),
+            routes: Vec::new(),
+            route_upstreams: Vec::new(),
+            route_policies: Vec::new(),
+            jwt_providers: Vec::new(),
+            consumers: Vec::new(),
+            api_keys: Vec::new(),
+        }
+    }
 }
 
 impl Rows {
@@ -45,6 +59,14 @@ impl Rows {
         let json = serde_json::to_vec(self).unwrap_or_default();
         Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// A group of nodes that run the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayRow {
+    /// Primary key; the `node.cluster` of its nodes.
+    pub name: String,
 }
 
 /// A service behind the gateway.
@@ -99,6 +121,14 @@ pub struct RouteRow {
     pub timeout_ms: i32,
     /// Routes of higher priority are tried first.
     pub priority: i32,
+    /// Names of the gateways that it is part of.
+    #[serde(default = "first_gateway")]
+    pub gateways: Vec<String>,
+}
+
+/// Of a release of before there were gateways.
+fn first_gateway() -> Vec<String> {
+    vec![FIRST_GATEWAY.to_owned()]
 }
 
 /// A share of a route's requests.
@@ -194,6 +224,15 @@ mod tests {
     fn debug_output_holds_no_key() {
         let shown = format!("{:?}", provider(json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]})));
         assert!(shown.contains("https://id") && !shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[test]
+    fn a_release_of_before_there_were_gateways_is_all_of_the_first() {
+        let route = json!({"name": "r", "hosts": ["*"], "path_exact": null, "path_prefix": "/", "methods": [],
+            "timeout_ms": 1, "priority": 0});
+        let rows: Rows = serde_json::from_value(json!({"routes": [route]})).unwrap();
+        assert_eq!(rows.gateways, [GatewayRow { name: "ferrox".to_owned() }]);
+        assert_eq!(rows.routes[0].gateways, ["ferrox"]);
     }
 
     #[test]

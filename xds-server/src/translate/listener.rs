@@ -93,12 +93,16 @@ fn http_filters() -> Vec<HttpFilter> {
         })),
         ..HttpFilter::default()
     });
-    let router = HttpFilter {
+    discovered.into_iter().chain([router()]).collect()
+}
+
+/// The filter that ends every chain.
+pub(super) fn router() -> HttpFilter {
+    HttpFilter {
         name: "envoy.filters.http.router".to_owned(),
         config_type: Some(ConfigType::TypedConfig(proto::any(&Router::default()))),
         ..HttpFilter::default()
-    };
-    discovered.into_iter().chain([router]).collect()
+    }
 }
 
 /// A line for each request. The path is logged without its query, which may hold tokens.

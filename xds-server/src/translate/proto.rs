@@ -6,7 +6,7 @@ use bytes::Bytes;
 use envoy_types::pb::{
     envoy::config::{
         core::v3::{
-            Address, AggregatedConfigSource, ApiVersion, ConfigSource, SocketAddress, address,
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, Locality, SocketAddress, address,
             config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
         },
         endpoint::v3::{Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
@@ -63,7 +63,8 @@ pub(super) fn address(address: SocketAddr) -> Option<Address> {
     Some(Address { address: Some(address::Address::SocketAddress(socket)) })
 }
 
-/// Endpoints of one locality.
+/// Endpoints of one locality. gRPC's clients want it to be there and to have a weight; without the one they refuse the
+/// endpoints, without the other they ignore them in silence.
 pub(super) fn locality(addresses: impl IntoIterator<Item = SocketAddr>) -> LocalityLbEndpoints {
     let endpoint = |socket| LbEndpoint {
         host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
@@ -73,6 +74,8 @@ pub(super) fn locality(addresses: impl IntoIterator<Item = SocketAddr>) -> Local
         ..LbEndpoint::default()
     };
     LocalityLbEndpoints {
+        locality: Some(Locality::default()),
+        load_balancing_weight: number(1),
         lb_endpoints: addresses.into_iter().map(endpoint).collect(),
         ..LocalityLbEndpoints::default()
     }

@@ -25,13 +25,13 @@ use super::{
     canonical::{self, RouteMaps, Strings},
     filters, proto,
 };
-use crate::model::{HostPattern, Method, Model, PathMatch, Policies, Route};
+use crate::model::{HostPattern, Method, PathMatch, Policies, Route};
 
-/// The route configuration, encoded.
-pub(super) fn configuration(model: &Model) -> Bytes {
+/// The route configuration of some routes, encoded.
+pub(super) fn configuration<'a>(routes: impl Iterator<Item = &'a Route>) -> Bytes {
     let plain = RouteConfiguration { name: ROUTE_CONFIGURATION.to_owned(), ..RouteConfiguration::default() };
     let mut by_host: BTreeMap<&HostPattern, Vec<Encoded<'_>>> = BTreeMap::new();
-    for route in model.routes() {
+    for route in routes {
         let encoded = encode(route);
         for host in &route.hosts {
             by_host.entry(host).or_default().push(Encoded { route, bytes: encoded.clone() });

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     model::sample::{policy, route, sound, target},
+    snapshot::Snapshot,
     store::{RouteRow, Rows},
 };
 
@@ -17,7 +18,7 @@ fn snapshot(rows: &Rows) -> Snapshot {
         wasm_dir: "/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
     };
-    translate(&Model::parse(rows).unwrap(), &settings)
+    Snapshot::new(translate(&Model::parse(rows).unwrap(), &settings).remove("ferrox").unwrap())
 }
 
 fn routes(rows: &Rows) -> RouteConfiguration {
@@ -156,4 +157,54 @@ fn every_upstream_has_a_cluster_and_endpoints_and_the_sidecar_has_its_own() {
     assert_eq!(names(Kind::Endpoints), ["orders", "users"]);
     let orders = snapshot.get(Kind::Cluster, "orders").unwrap();
     assert_eq!(Cluster::decode(orders.encoded().as_ref()).unwrap().name, "orders");
+}
+
+/// The resources of two gateways: all routes in `ferrox`, and these in `other`.
+fn two_gateways(in_other: &[&str]) -> BTreeMap<String, Vec<Resource>> {
+    let mut rows = sound();
+    rows.gateways.push(crate::store::GatewayRow { name: "other".to_owned() });
+    for route in rows.routes.iter_mut().filter(|route| in_other.contains(&route.name.as_str())) {
+        route.gateways.push("other".to_owned());
+    }
+    let settings = Settings {
+        listener: "0.0.0.0:8080".parse().unwrap(),
+        wasm_dir: "/wasm".into(),
+        sidecar: "127.0.0.1:7000".parse().unwrap(),
+    };
+    translate(&Model::parse(&rows).unwrap(), &settings)
+}
+
+fn listed(resources: &[Resource], kind: Kind) -> Vec<&str> {
+    let of_kind = resources.iter().filter(|resource| resource.kind() == kind && resource.is_listed());
+    of_kind.map(Resource::name).collect()
+}
+
+#[test]
+fn a_gateway_has_its_own_routes_and_lists_the_upstreams_that_they_use() {
+    let gateways = two_gateways(&["orders"]);
+    assert_eq!(listed(&gateways["ferrox"], Kind::Cluster), [SIDECAR_CLUSTER, "orders", "users"]);
+    assert_eq!(listed(&gateways["other"], Kind::Cluster), [SIDECAR_CLUSTER, "orders"]);
+    let other = Snapshot::new(gateways["other"].clone());
+    assert!(other.get(Kind::Cluster, "users").is_some_and(|cluster| !cluster.is_listed()));
+    let routes = other.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).unwrap();
+    let routes = RouteConfiguration::decode(routes.encoded().as_ref()).unwrap();
+    let names: Vec<_> = routes.virtual_hosts.iter().flat_map(|host| &host.routes).map(|r| &r.name).collect();
+    assert_eq!(names, ["orders"]);
+}
+
+#[test]
+fn a_change_in_one_gateway_leaves_the_others_as_they_are() {
+    let (before, after) = (two_gateways(&["orders"]), two_gateways(&["orders", "users"]));
+    assert_eq!(before["ferrox"], after["ferrox"]);
+    assert_ne!(before["other"], after["other"]);
+}
+
+#[test]
+fn each_upstream_is_a_service_for_those_who_ask_for_it_by_name() {
+    let gateways = two_gateways(&[]);
+    assert_eq!(listed(&gateways["ferrox"], Kind::Listener), [LISTENER]);
+    let snapshot = Snapshot::new(gateways["other"].clone());
+    let service = snapshot.get(Kind::Listener, "users").unwrap();
+    let service = envoy_types::pb::envoy::config::listener::v3::Listener::decode(service.encoded().as_ref());
+    assert!(service.unwrap().api_listener.is_some());
 }

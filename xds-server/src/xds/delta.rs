@@ -36,6 +36,10 @@ impl Subscription for Delta {
     // Envoy sends nothing when a changed cluster needs its endpoints again (field experience, envoy #13009).
     const REPEATS_ENDPOINTS: bool = true;
 
+    fn names(&self) -> usize {
+        self.interest.names.len()
+    }
+
     // The client keeps versions of single resources; this one is for people.
     fn version(&self, kind: Kind, view: &View) -> String {
         view.set(kind).version().to_owned()

@@ -25,4 +25,4 @@ mod properties;
 mod rules;
 
 pub use observer::{Event, Node, Observer, StreamId, Variant};
-pub use service::{Discovery, Snapshots};
+pub use service::{Discovery, Releases};

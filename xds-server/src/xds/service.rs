@@ -23,10 +23,10 @@ use super::{
     stream::{self, Link},
     wire::{DeltaProtocol, Protocol, SotwProtocol},
 };
-use crate::snapshot::{Kind, Snapshot};
+use crate::snapshot::{Gateways, Kind};
 
-/// Where streams get their snapshots. `None`: none is known yet, so nothing is answered.
-pub type Snapshots = watch::Receiver<Option<Arc<Snapshot>>>;
+/// Where streams get what they serve. `None`: nothing is known yet, so nothing is answered.
+pub type Releases = watch::Receiver<Option<Arc<Gateways>>>;
 
 /// Largest request that is read, in bytes: 4 MiB holds some 100,000 names.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
@@ -47,19 +47,19 @@ const SERVICES: [(&str, &str, Option<Kind>); 6] = [
 
 /// The discovery services.
 pub struct Discovery {
-    snapshots: Snapshots,
+    releases: Releases,
     observer: Arc<dyn Observer>,
     grace: Duration,
     streams: AtomicU64,
 }
 
 impl Discovery {
-    /// Services that serve the latest of `snapshots` and tell `observer` what happens. Clusters are held back
+    /// Services that serve the latest of `releases` and tell `observer` what happens. Clusters are held back
     /// from removal until the client runs routes without them, and no longer than `grace`. Streams end when the sender of
-    /// `snapshots` is dropped.
+    /// `releases` is dropped.
     #[must_use]
-    pub fn new(snapshots: Snapshots, observer: Arc<dyn Observer>, grace: Duration) -> Self {
-        Self { snapshots, observer, grace, streams: AtomicU64::new(0) }
+    pub fn new(releases: Releases, observer: Arc<dyn Observer>, grace: Duration) -> Self {
+        Self { releases, observer, grace, streams: AtomicU64::new(0) }
     }
 
     /// Every method by its path. The methods for requests of REST (`Fetch…`) are not served.
@@ -106,7 +106,7 @@ impl<P: Protocol> StreamingService<P::Request> for Open<P> {
         let link = Link {
             id: discovery.streams.fetch_add(1, Ordering::Relaxed),
             only: *only,
-            snapshots: discovery.snapshots.clone(),
+            releases: discovery.releases.clone(),
             observer: Arc::clone(&discovery.observer),
             grace: discovery.grace,
         };

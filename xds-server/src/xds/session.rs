@@ -20,6 +20,9 @@ pub(super) trait Subscription: Default {
     /// Whether endpoints have to be sent again, unasked, after their cluster was.
     const REPEATS_ENDPOINTS: bool;
 
+    /// How many names are subscribed to.
+    fn names(&self) -> usize;
+
     /// Version of everything that the client should have.
     fn version(&self, kind: Kind, view: &View) -> String;
 
@@ -150,6 +153,11 @@ impl<S: Subscription> Session<S> {
         let outcome = answer.and_then(|answer| tracked.note(answer));
         tracked.dirty |= tracked.subscription.take(kind, request, acknowledges);
         outcome
+    }
+
+    /// How many names the client subscribes to, of all kinds together.
+    pub(super) fn names(&self) -> usize {
+        self.subscriptions.values().map(|tracked| tracked.subscription.names()).sum()
     }
 
     /// Moves on to another snapshot.

@@ -48,6 +48,10 @@ impl Subscription for Sotw {
     // Envoy repeats its request instead.
     const REPEATS_ENDPOINTS: bool = false;
 
+    fn names(&self) -> usize {
+        self.interest.names.len()
+    }
+
     fn version(&self, kind: Kind, view: &View) -> String {
         version_of(self.interest.found(view, kind))
     }

@@ -8,7 +8,7 @@ use tonic::Status;
 
 use super::{
     observer::{Event, Observer, StreamId},
-    service::Snapshots,
+    service::Releases,
     session::{Outcome, Session, Subscription},
     wire::Protocol,
 };
@@ -19,11 +19,14 @@ pub(super) struct Link {
     pub(super) id: StreamId,
     /// The one kind that the stream is for; `None` for an aggregated stream.
     pub(super) only: Option<Kind>,
-    pub(super) snapshots: Snapshots,
+    pub(super) releases: Releases,
     pub(super) observer: Arc<dyn Observer>,
     /// How long clusters are held back from removal for a client that does not acknowledge its routes.
     pub(super) grace: Duration,
 }
+
+/// Most names that a stream can subscribe to, so that its memory is bounded.
+const MAX_NAMES: usize = 250_000;
 
 type Responses<P> = mpsc::Sender<Result<<P as Protocol>::Response, Status>>;
 
@@ -49,33 +52,22 @@ async fn run<P: Protocol>(
     responses: &Responses<P>,
 ) -> Result<(), Status> {
     tokio::pin!(requests);
+    // An error is a client that went away without saying so.
+    let Some(Ok(mut first)) = requests.next().await else { return Ok(()) };
+    let node = P::node(&mut first)
+        .ok_or_else(|| Status::invalid_argument("the first request of a stream must carry a node"))?;
+    let gateway = node.cluster.clone();
+    link.observer.observe(link.id, Event::Opened { node, variant: P::VARIANT });
     let mut session = Session::<P::Subscription>::default();
-    let mut introduced = false;
+    take_release(link, &gateway, &mut session);
+    take_request::<P>(link, &mut session, first)?;
     let mut grace_ends: Option<Instant> = None;
-    if let Some(snapshot) = link.snapshots.borrow_and_update().clone() {
-        session.on_snapshot(snapshot);
-    }
     loop {
-        tokio::select! {
-            request = requests.next() => {
-                // An error is a client that went away without saying so.
-                let Some(Ok(request)) = request else { return Ok(()) };
-                introduced = take_request::<P>(link, &mut session, request, introduced)?;
-            }
-            changed = link.snapshots.changed() => {
-                if changed.is_err() {
-                    return Err(Status::unavailable("the server is stopping"));
-                }
-                take_snapshot(link, &mut session);
-            }
-            () = until(grace_ends) => session.on_grace_over(),
-            () = responses.closed() => return Ok(()),
-        }
-        // A response is made only when the client can take it, and from the latest snapshot.
+        // A response is made only when the client can take it, and from the latest release.
         loop {
             let Ok(permit) = responses.reserve().await else { return Ok(()) };
-            if link.snapshots.has_changed().unwrap_or(false) {
-                take_snapshot(link, &mut session);
+            if link.releases.has_changed().unwrap_or(false) {
+                take_release(link, &gateway, &mut session);
             }
             let Some(response) = session.next() else { break };
             tracing::debug!(stream = link.id, kind = ?response.kind, version = response.version,
@@ -89,6 +81,20 @@ async fn run<P: Protocol>(
             (true, None) => Some(Instant::now() + link.grace),
             (true, ends) => ends,
         };
+        tokio::select! {
+            request = requests.next() => {
+                let Some(Ok(request)) = request else { return Ok(()) };
+                take_request::<P>(link, &mut session, request)?;
+            }
+            changed = link.releases.changed() => {
+                if changed.is_err() {
+                    return Err(Status::unavailable("the server is stopping"));
+                }
+                take_release(link, &gateway, &mut session);
+            }
+            () = until(grace_ends) => session.on_grace_over(),
+            () = responses.closed() => return Ok(()),
+        }
     }
 }
 
@@ -99,28 +105,27 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-fn take_snapshot<S: Subscription>(link: &mut Link, session: &mut Session<S>) {
-    if let Some(snapshot) = link.snapshots.borrow_and_update().clone() {
-        session.on_snapshot(snapshot);
+fn take_release<S: Subscription>(link: &mut Link, gateway: &str, session: &mut Session<S>) {
+    if let Some(release) = link.releases.borrow_and_update().clone() {
+        session.on_snapshot(Arc::clone(release.snapshot(gateway)));
     }
 }
 
 fn take_request<P: Protocol>(
     link: &Link,
     session: &mut Session<P::Subscription>,
-    mut request: P::Request,
-    introduced: bool,
-) -> Result<bool, Status> {
-    if !introduced {
-        let node = P::node(&mut request)
-            .ok_or_else(|| Status::invalid_argument("the first request of a stream must carry a node"))?;
-        link.observer.observe(link.id, Event::Opened { node, variant: P::VARIANT });
-    }
+    request: P::Request,
+) -> Result<(), Status> {
     let (kind, answer, subscription) = P::parse(request, link.only)?;
     if let Some(outcome) = session.on_request(kind, answer, subscription) {
         link.observer.observe(link.id, event(kind, outcome));
     }
-    Ok(true)
+    if session.names() > MAX_NAMES {
+        return Err(Status::resource_exhausted(format!(
+            "a stream can subscribe to {MAX_NAMES} names at most"
+        )));
+    }
+    Ok(())
 }
 
 fn event(kind: Kind, outcome: Outcome) -> Event {

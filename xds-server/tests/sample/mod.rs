@@ -11,5 +11,6 @@ pub(crate) fn snapshot() -> Snapshot {
         wasm_dir: "/etc/ferrox/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
     };
-    translate::translate(&model, &settings)
+    let mut gateways = translate::translate(&model, &settings);
+    Snapshot::new(gateways.remove("ferrox").expect("the gateway that is always there"))
 }
