@@ -39,6 +39,7 @@ check: ## The fast loop: format, clippy, unit tests
 
 .PHONY: test
 test: setup wasm build ## Unit tests, then the tests against the real Envoy, PostgreSQL and Redis
+	@scripts/setup.sh test
 	$(CARGO) test --workspace --lib --bins
 	$(CARGO) test --workspace --doc
 	$(CARGO) test -p ferrox-policy --features schema --test schema

