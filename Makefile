@@ -45,6 +45,12 @@ test: setup wasm build ## Unit tests, then the tests against the real Envoy, Pos
 	$(CARGO) test -p ferrox-policy --features schema --test schema
 	$(CARGO) test --workspace --test '*'
 
+# Not part of 'make test': it takes minutes and the whole machine. BENCH_XDS holds arguments, for example '--proxies 100'.
+.PHONY: bench-xds
+bench-xds: setup wasm ## Load test of the control plane: 10,000 routes, 1,000 simulated proxies
+	$(CARGO) build --release -p ferrox-xds-server
+	FERROX_BIN_DIR=$(CURDIR)/target/release $(CARGO) bench -p ferrox-tests --bench xds -- $(BENCH_XDS)
+
 .PHONY: lint
 lint: setup ## Format, clippy (native and wasm), documentation, licences and sources of dependencies
 	@scripts/setup.sh lint

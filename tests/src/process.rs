@@ -92,6 +92,12 @@ impl Service {
         Ok(())
     }
 
+    /// Sets a variable of the program's environment, from its next start on.
+    pub fn set_variable(&mut self, name: &'static str, value: &str) {
+        self.program.env.retain(|(known, _)| *known != name);
+        self.program.env.push((name, value.to_owned()));
+    }
+
     /// Asks the program to stop and waits until it has.
     ///
     /// # Errors

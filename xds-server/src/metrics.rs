@@ -11,6 +11,8 @@ use prometheus_client::{
 pub struct Metrics {
     /// Nodes connected now.
     pub connected_nodes: Gauge,
+    /// Streams refused since the client's certificate does not name the node.
+    pub denied_nodes: Counter,
     /// Id of the release that is served; 0 before there is one.
     pub release: Gauge,
     /// Problems in the rows that are not served because of them.
@@ -32,6 +34,11 @@ impl Metrics {
     pub fn register(&self, registry: &mut Registry) {
         let registry = registry.sub_registry_with_prefix("ferrox_xds");
         registry.register("connected_nodes", "Nodes connected now", self.connected_nodes.clone());
+        registry.register(
+            "denied_nodes",
+            "Streams refused since the certificate does not name the node",
+            self.denied_nodes.clone(),
+        );
         registry.register("release", "Id of the release that is served", self.release.clone());
         registry.register("problems", "Problems that keep the rows from being served", self.problems.clone());
         registry.register("database_up", "Whether PostgreSQL can be read", self.database_up.clone());

@@ -9,13 +9,16 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     metrics::Metrics,
     model::{Model, Problem},
     snapshot::Gateways,
-    store::{Release, Rows, Store, StoreError},
+    store::{Changes, Release, Rows, Store, StoreError},
     translate::{Settings, translate},
 };
 
@@ -75,10 +78,20 @@ impl Publication {
     }
 }
 
+/// How changes that come one after the other are merged.
+#[derive(Debug, Clone, Copy)]
+pub struct Merge {
+    /// A change is served when no other has come for so long.
+    pub quiet: Duration,
+    /// But no later than this.
+    pub longest: Duration,
+}
+
 /// Publishes what the rows say, and every change of them.
 pub struct Publisher {
     store: Store,
     settings: Settings,
+    merge: Merge,
     releases: watch::Sender<Option<Arc<Gateways>>>,
     publication: Publication,
 }
@@ -89,10 +102,11 @@ impl Publisher {
     pub fn new(
         store: Store,
         settings: Settings,
+        merge: Merge,
         releases: watch::Sender<Option<Arc<Gateways>>>,
         publication: Publication,
     ) -> Self {
-        Self { store, settings, releases, publication }
+        Self { store, settings, merge, releases, publication }
     }
 
     /// Runs for ever.
@@ -121,6 +135,22 @@ impl Publisher {
             self.publication.update(|status| status.database_error = None);
             self.take(rows).await?;
             changes.changed().await?;
+            self.wait_for_quiet(&mut changes).await?;
+        }
+    }
+
+    /// Waits until no change has come for a while, so that a burst of them becomes one release, but not for ever.
+    async fn wait_for_quiet(&self, changes: &mut Changes) -> Result<(), StoreError> {
+        let deadline = Instant::now() + self.merge.longest;
+        loop {
+            let quiet = deadline.min(Instant::now() + self.merge.quiet);
+            match timeout_at(quiet, changes.changed()).await {
+                Ok(changed) => changed?,
+                Err(_) => return Ok(()),
+            }
+            if Instant::now() >= deadline {
+                return Ok(());
+            }
         }
     }
 

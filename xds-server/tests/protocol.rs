@@ -21,6 +21,7 @@ use envoy_types::pb::envoy::{
         extension::v3::extension_config_discovery_service_client::ExtensionConfigDiscoveryServiceClient,
         listener::v3::listener_discovery_service_client::ListenerDiscoveryServiceClient,
         route::v3::route_discovery_service_client::RouteDiscoveryServiceClient,
+        secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient,
     },
 };
 use ferrox_xds_server::{
@@ -314,6 +315,7 @@ async fn each_kind_has_a_service_of_its_own_in_both_variants() {
     );
     serves!(control, Kind::Listener, ListenerDiscoveryServiceClient, stream_listeners, delta_listeners);
     serves!(control, Kind::RouteConfiguration, RouteDiscoveryServiceClient, stream_routes, delta_routes);
+    serves!(control, Kind::Secret, SecretDiscoveryServiceClient, stream_secrets, delta_secrets);
 }
 
 #[tokio::test]

@@ -2,10 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -16,61 +12,8 @@ use ferrox_testbed::{
     wait::eventually,
 };
 use serde_json::json;
-use tokio::task::JoinHandle;
 
-use crate::rows;
-
-/// How many requests must be answered after each event, so that it had its chance to hurt.
-const ENOUGH: u64 = 100;
-
-/// A client that sends one request after another until it is told to stop.
-struct Client {
-    answered: Arc<AtomicU64>,
-    failures: Arc<Mutex<BTreeMap<String, u64>>>,
-    stop: Arc<AtomicBool>,
-    task: JoinHandle<()>,
-}
-
-impl Client {
-    /// Sends to each URL in turn; everything but 200 is a failure.
-    fn start(requests: Vec<reqwest::RequestBuilder>) -> Self {
-        let (answered, failures) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(BTreeMap::new())));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (counter, book, stopped) = (Arc::clone(&answered), Arc::clone(&failures), Arc::clone(&stop));
-        let task = tokio::spawn(async move {
-            for request in requests.iter().cycle() {
-                if stopped.load(Ordering::Relaxed) {
-                    return;
-                }
-                let request = request.try_clone().unwrap();
-                let path = request.try_clone().unwrap().build().unwrap().url().path().to_owned();
-                let outcome = match request.send().await {
-                    Ok(response) if response.status() == 200 => None,
-                    Ok(response) => Some(format!("{path}: {}", response.status())),
-                    Err(error) => Some(format!("{path}: {error}")),
-                };
-                if let Some(failure) = outcome {
-                    *book.lock().unwrap().entry(failure).or_default() += 1;
-                }
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        Self { answered, failures, stop, task }
-    }
-
-    async fn enough(&self) {
-        let goal = self.answered.load(Ordering::Relaxed) + ENOUGH;
-        eventually("requests are answered", async || self.answered.load(Ordering::Relaxed) >= goal)
-            .await
-            .unwrap();
-    }
-
-    async fn finish(self) -> BTreeMap<String, u64> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.task.await.unwrap();
-        self.failures.lock().unwrap().clone()
-    }
-}
+use crate::{load::Client, rows};
 
 /// A gateway with every kind of route, and requests to all of them that need no part but Envoy and the upstream.
 async fn gateway_and_requests(upstream: &Upstream) -> (Gateway, Vec<reqwest::RequestBuilder>) {

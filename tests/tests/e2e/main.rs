@@ -8,6 +8,7 @@ mod changes;
 mod failures;
 mod grpc;
 mod hostile;
+mod load;
 mod rate_limit;
 mod routing;
 mod rows;

@@ -2,6 +2,7 @@
 
 mod check;
 mod serve;
+mod tls;
 
 use std::{fmt, process::ExitCode, str::FromStr};
 
@@ -18,7 +19,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve what the rows in PostgreSQL say to Envoy, over xDS
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     /// Check the rows in PostgreSQL and change nothing; exit status 1 if they make no sense
     Check(check::Check),
 }
@@ -47,6 +48,8 @@ enum CliError {
     Stopped(&'static str, String),
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
     #[error("the rows make no sense:\n{}", .0.join("\n"))]
     Problems(Vec<String>),
     #[error("cannot handle signals: {0}")]

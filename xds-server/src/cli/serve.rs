@@ -8,15 +8,19 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
-use tonic::{service::Routes, transport::server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 use tracing_subscriber::EnvFilter;
 
-use super::{CliError, DatabaseUrl};
+use super::{CliError, DatabaseUrl, tls::XdsTls};
 use crate::{
     admin::Admin,
+    csds::ClientStatus,
     metrics::Metrics,
     nodes::Nodes,
-    publish::{Publication, Publisher},
+    publish::{Merge, Publication, Publisher},
     store::Store,
     translate::Settings,
     xds::Discovery,
@@ -36,6 +40,8 @@ pub(super) struct Serve {
     /// Address of the xDS server, which proxies connect to
     #[arg(long, env = "FERROX_XDS_LISTEN", default_value = "127.0.0.1:18000")]
     xds_listen: SocketAddr,
+    #[command(flatten)]
+    xds_tls: XdsTls,
     /// Address of health, status and metrics
     #[arg(long, env = "FERROX_ADMIN_LISTEN", default_value = "127.0.0.1:18001")]
     admin_listen: SocketAddr,
@@ -51,6 +57,12 @@ pub(super) struct Serve {
     /// Seconds for which a removed upstream stays known to a proxy that does not acknowledge its new routes
     #[arg(long, env = "FERROX_REMOVAL_GRACE_SECONDS", default_value_t = 15)]
     removal_grace_seconds: u64,
+    /// Milliseconds without a change after which the changes before are served together
+    #[arg(long, env = "FERROX_MERGE_QUIET_MS", default_value_t = 5)]
+    merge_quiet_ms: u64,
+    /// Longest time in milliseconds for which a change waits for others
+    #[arg(long, env = "FERROX_MERGE_LONGEST_MS", default_value_t = 100)]
+    merge_longest_ms: u64,
     /// What is logged: error, warn, info, debug or trace, also by module
     #[arg(long, env = "FERROX_LOG", default_value = "info")]
     log: String,
@@ -68,10 +80,11 @@ enum LogFormat {
 impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         self.start_log();
+        let xds_server = self.xds_tls.server()?;
         let store = Store::connect(self.database_url.expose())?;
-        let xds = listen("--xds-listen", self.xds_listen).await?;
-        let admin = listen("--admin-listen", self.admin_listen).await?;
-        tracing::info!(xds = %self.xds_listen, admin = %self.admin_listen, "listening");
+        let (xds, xds_address) = listen("--xds-listen", self.xds_listen).await?;
+        let (admin, admin_address) = listen("--admin-listen", self.admin_listen).await?;
+        tracing::info!(xds = %xds_address, admin = %admin_address, "listening");
 
         let metrics = Arc::new(Metrics::default());
         let nodes = Arc::new(Nodes::new(Arc::clone(&metrics)));
@@ -79,16 +92,18 @@ impl Serve {
         let (sender, releases) = watch::channel(None);
         let settings =
             Settings { listener: self.listener, wasm_dir: self.wasm_dir.clone(), sidecar: self.sidecar };
-        let publisher = Publisher::new(store, settings, sender, publication.clone());
+        let publisher = Publisher::new(store, settings, self.merge(), sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);
-        let discovery = Discovery::new(releases, observer, grace);
+        let discovery = Discovery::new(releases.clone(), observer, grace);
+        let routes = Routes::from(discovery.into_router())
+            .add_service(ClientStatus::new(Arc::clone(&nodes), releases).into_service());
         let admin_router = Admin::new(nodes, publication, &metrics).router();
 
         let (stop, stopping) = watch::channel(());
         let publishing = tokio::spawn(publisher.run());
         let mut servers = tokio::task::JoinSet::new();
-        servers.spawn(serve_xds(xds, discovery, stopped(stopping.clone())));
+        servers.spawn(serve_xds(xds_server, xds, routes, stopped(stopping.clone())));
         servers.spawn(serve_admin(admin, admin_router, stopped(stopping)));
 
         tokio::select! {
@@ -105,6 +120,13 @@ impl Serve {
         Ok(())
     }
 
+    fn merge(&self) -> Merge {
+        Merge {
+            quiet: Duration::from_millis(self.merge_quiet_ms),
+            longest: Duration::from_millis(self.merge_longest_ms),
+        }
+    }
+
     fn start_log(&self) {
         let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(&self.log));
         match self.log_format {
@@ -114,18 +136,23 @@ impl Serve {
     }
 }
 
-async fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, CliError> {
-    TcpListener::bind(address).await.map_err(|source| CliError::Listen { setting, address, source })
+/// Listens on an address; also returns it with the port that the system chose, if it was 0.
+async fn listen(setting: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), CliError> {
+    let failed = |source| CliError::Listen { setting, address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 async fn serve_xds(
+    server: Server,
     listener: TcpListener,
-    discovery: Discovery,
+    routes: Routes,
     stopped: impl Future<Output = ()>,
 ) -> Result<(), CliError> {
-    tonic::transport::Server::builder()
+    server
         .http2_keepalive_interval(Some(KEEPALIVE))
-        .add_routes(Routes::from(discovery.into_router()))
+        .add_routes(routes)
         .serve_with_incoming_shutdown(TcpIncoming::from(listener).with_nodelay(Some(true)), stopped)
         .await
         .map_err(|error| CliError::Stopped("the xDS server", error.to_string()))

@@ -6,7 +6,7 @@ use std::{
     time::SystemTime,
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::{
     metrics::Metrics,
@@ -34,7 +34,8 @@ pub struct NodeStatus {
     /// When it connected, in seconds since 1970.
     pub connected_at: u64,
     /// What it was sent and runs, by kind of resource.
-    pub resources: BTreeMap<&'static str, KindStatus>,
+    #[serde(serialize_with = "by_name")]
+    pub resources: BTreeMap<Kind, KindStatus>,
 }
 
 /// What a node was sent and runs of one kind of resource. Versions depend on content alone, so two nodes with the
@@ -80,7 +81,7 @@ impl Nodes {
 
     fn note(&self, stream: StreamId, kind: Kind, change: impl FnOnce(&mut KindStatus)) {
         if let Some(node) = self.streams().get_mut(&stream) {
-            change(node.resources.entry(name(kind)).or_default());
+            change(node.resources.entry(kind).or_default());
         }
     }
 }
@@ -90,10 +91,15 @@ fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Cluster => "clusters",
         Kind::Endpoints => "endpoints",
+        Kind::Secret => "secrets",
         Kind::ExtensionConfig => "extension_configs",
         Kind::Listener => "listeners",
         Kind::RouteConfiguration => "route_configurations",
     }
+}
+
+fn by_name<S: Serializer>(resources: &BTreeMap<Kind, KindStatus>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(resources.iter().map(|(kind, status)| (name(*kind), status)))
 }
 
 fn unix_now() -> u64 {
@@ -119,6 +125,15 @@ impl Observer for Nodes {
                 };
                 self.streams().insert(stream, status);
                 self.metrics.connected_nodes.inc();
+            }
+            Event::Denied { node } => {
+                self.metrics.denied_nodes.inc();
+                tracing::warn!(
+                    stream,
+                    node = node.id,
+                    cluster = node.cluster,
+                    "node denied by its certificate"
+                );
             }
             Event::Sent { kind, version } => {
                 self.metrics.sent(name(kind));
@@ -163,7 +178,7 @@ mod tests {
         nodes.observe(1, Event::Opened { node: Node::default(), variant: Variant::Delta });
         nodes.observe(1, Event::Sent { kind, version: version("1") });
         nodes.observe(1, Event::Refused { kind, version: version("1"), message: "no".to_owned() });
-        let status = |nodes: &Nodes| nodes.list()[0].resources["clusters"].clone();
+        let status = |nodes: &Nodes| nodes.list()[0].resources[&Kind::Cluster].clone();
         assert_eq!(status(&nodes).refused.unwrap().message, "no");
         nodes.observe(1, Event::Accepted { kind, version: version("2") });
         assert_eq!(status(&nodes).refused, None);

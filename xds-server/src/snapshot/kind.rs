@@ -11,6 +11,8 @@ pub enum Kind {
     Cluster,
     /// Endpoints of clusters (EDS).
     Endpoints,
+    /// Certificates and keys (SDS).
+    Secret,
     /// Configurations of filters (ECDS).
     ExtensionConfig,
     /// Listeners (LDS).
@@ -21,8 +23,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which a change is sent.
-    pub const ALL: [Self; 5] =
-        [Self::Cluster, Self::Endpoints, Self::ExtensionConfig, Self::Listener, Self::RouteConfiguration];
+    pub const ALL: [Self; 6] = [
+        Self::Cluster,
+        Self::Endpoints,
+        Self::Secret,
+        Self::ExtensionConfig,
+        Self::Listener,
+        Self::RouteConfiguration,
+    ];
 
     /// The type URL of the kind.
     #[must_use]
@@ -30,6 +38,7 @@ impl Kind {
         match self {
             Self::Cluster => "type.googleapis.com/envoy.config.cluster.v3.Cluster",
             Self::Endpoints => "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment",
+            Self::Secret => "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
             Self::ExtensionConfig => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::RouteConfiguration => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",

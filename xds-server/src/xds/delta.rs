@@ -33,8 +33,10 @@ impl Subscription for Delta {
 
     // A change of subscription counts whatever its nonce (xDS protocol, "Incremental xDS").
     const DROPS_STALE: bool = false;
-    // Envoy sends nothing when a changed cluster needs its endpoints again (field experience, envoy #13009).
-    const REPEATS_ENDPOINTS: bool = true;
+
+    fn finds(&self, kind: Kind, view: &View, name: &str) -> bool {
+        self.interest.find(view, kind, name).is_some()
+    }
 
     fn names(&self) -> usize {
         self.interest.names.len()
@@ -82,7 +84,8 @@ impl Subscription for Delta {
     fn next(&mut self, kind: Kind, view: &View, warming: &mut BTreeSet<String>) -> Option<Update> {
         let difference = self.ledger.advance(kind, view, &self.interest, warming);
         let answer = std::mem::take(&mut self.must_answer);
-        let update = Update { resources: difference.outdated, removed: difference.gone };
+        let changed = difference.outdated.iter().map(|resource| resource.name().to_owned()).collect();
+        let update = Update { resources: difference.outdated, removed: difference.gone, changed };
         (answer || !update.is_empty()).then_some(update)
     }
 }

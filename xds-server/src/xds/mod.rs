@@ -3,6 +3,7 @@
 //! * [`interest`](self): what a client subscribed to.
 //! * `delta` and `sotw`: the two variants of a subscription to one kind of resource.
 //! * `session`: all subscriptions of one stream, the order of what is sent, and what is held back from removal.
+//! * `peer`: which nodes a client may introduce itself as, by its certificate.
 //! * `stream`: the task that carries bytes between a session and a client.
 //! * `service`: the gRPC service.
 //!
@@ -12,6 +13,7 @@ mod delta;
 mod interest;
 mod ledger;
 mod observer;
+mod peer;
 mod service;
 mod session;
 mod sotw;

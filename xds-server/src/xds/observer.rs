@@ -35,6 +35,11 @@ pub enum Event {
         /// What it speaks.
         variant: Variant,
     },
+    /// Somebody introduced himself as a node that his certificate does not name, and was sent away.
+    Denied {
+        /// Who he said he is.
+        node: Node,
+    },
     /// A version was sent.
     Sent {
         /// Of what.

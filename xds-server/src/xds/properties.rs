@@ -129,6 +129,7 @@ struct Proxy<V: Variant> {
     promised: bool,
     /// Whether a response was refused since the client last accepted one of its kind.
     refused: BTreeSet<Kind>,
+    ever_refused: bool,
 }
 
 impl<V: Variant> Proxy<V> {
@@ -143,6 +144,7 @@ impl<V: Variant> Proxy<V> {
             nonces: BTreeMap::new(),
             promised: true,
             refused: BTreeSet::new(),
+            ever_refused: false,
         };
         proxy.connect();
         proxy
@@ -234,9 +236,13 @@ impl<V: Variant> Proxy<V> {
             self.refused.remove(&kind);
         } else {
             self.refused.insert(kind);
+            self.ever_refused = true;
         }
         if kind == Kind::Cluster && self.promised {
             self.check_no_route_lost_its_cluster(&before);
+        }
+        if kind == Kind::RouteConfiguration && self.promised {
+            self.check_no_route_came_before_its_cluster();
         }
         let refusal = (!accepts).then(|| "no".to_owned());
         self.nonces.insert(kind, response.nonce.clone());
@@ -258,16 +264,27 @@ impl<V: Variant> Proxy<V> {
     }
 
     fn check_no_route_lost_its_cluster(&self, before: &BTreeMap<String, Arc<Resource>>) {
-        let Some(route) =
-            self.held.get(&Kind::RouteConfiguration).and_then(|held| held.resources.get("route"))
-        else {
-            return;
-        };
-        let route = String::from_utf8(route.encoded().to_vec()).unwrap();
-        for target in route.split(',').filter(|target| !target.is_empty()) {
-            let has = self.held[&Kind::Cluster].resources.contains_key(target);
-            assert!(has || !before.contains_key(target), "cluster {target} went before the route to it");
+        for target in self.targets() {
+            let has = self.held[&Kind::Cluster].resources.contains_key(&target);
+            assert!(has || !before.contains_key(&target), "cluster {target} went before the route to it");
         }
+    }
+
+    fn check_no_route_came_before_its_cluster(&self) {
+        for target in self.targets() {
+            for kind in [Kind::Cluster, Kind::Endpoints] {
+                let has = self.held[&kind].resources.contains_key(&target);
+                assert!(has, "the route to {target} came before its {kind:?}");
+            }
+        }
+    }
+
+    /// The clusters that the client's route leads to.
+    fn targets(&self) -> Vec<String> {
+        let route = self.held.get(&Kind::RouteConfiguration).and_then(|held| held.resources.get("route"));
+        let route =
+            route.map(|route| String::from_utf8(route.encoded().to_vec()).unwrap()).unwrap_or_default();
+        route.split(',').filter(|target| !target.is_empty()).map(str::to_owned).collect()
     }
 
     /// Lets everything that is under way arrive.
@@ -308,7 +325,10 @@ fn check<V: Variant>(world: World, steps: Vec<Step>) {
         proxy.take(step);
     }
     proxy.settle();
-    if proxy.session.is_retaining() {
+    if proxy.session.is_holding_back() {
+        // Only who refuses something is waited for in vain, and then nothing is promised.
+        assert!(proxy.ever_refused, "it waits for something that does not come");
+        proxy.promised = false;
         proxy.session.on_grace_over();
         proxy.settle();
     }

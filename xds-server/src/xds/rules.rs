@@ -308,7 +308,7 @@ fn a_cluster_goes_only_when_the_routes_without_it_are_acknowledged() {
     acknowledge(&mut session, &new_routes);
     let removal = session.next().unwrap();
     assert_eq!((removal.kind, removal.update.removed), (Kind::Cluster, vec!["a".to_owned()]));
-    assert!(!session.is_retaining());
+    assert!(!session.is_holding_back());
 }
 
 #[test]
@@ -335,7 +335,7 @@ fn a_client_that_refuses_its_routes_loses_the_cluster_after_the_grace_period() {
     let routes = session.next().unwrap();
     session.on_request(Kind::RouteConfiguration, nack(&routes), sotw(&["r"], ""));
     assert_eq!(session.next(), None);
-    assert!(session.is_retaining());
+    assert!(session.is_holding_back());
     session.on_grace_over();
     assert!(session.next().unwrap().update.is_empty());
 }
@@ -423,4 +423,48 @@ fn in_sotw_named_resources_are_sent_again_after_a_reconnect_since_the_client_may
     let mut second = session::<Sotw>(&[ENDPOINTS_A]);
     second.on_request(Kind::Endpoints, None, sotw(&["a"], &version));
     assert_eq!(names(&second.next().unwrap()), ["a"]);
+}
+
+#[test]
+fn routes_wait_for_the_endpoints_of_a_new_cluster() {
+    routes_wait::<Delta>(&|names| delta(names, &[]));
+    routes_wait::<Sotw>(&|names| sotw(names, ""));
+}
+
+fn routes_wait<S: Subscription>(request: &dyn Fn(&[&str]) -> S::Request) {
+    let routes = |content| (Kind::RouteConfiguration, "r", content);
+    let mut session = session::<S>(&[CLUSTER_A, ENDPOINTS_A, routes("to a")]);
+    for (kind, names) in
+        [(Kind::Cluster, &[][..]), (Kind::Endpoints, &["a"]), (Kind::RouteConfiguration, &["r"])]
+    {
+        session.on_request(kind, None, request(names));
+        assert_eq!(session.next().unwrap().kind, kind);
+    }
+    let b = [(Kind::Cluster, "b", "1"), (Kind::Endpoints, "b", "1")];
+    session.on_snapshot(snapshot(&[CLUSTER_A, ENDPOINTS_A, b[0], b[1], routes("to b")]));
+    assert_eq!(session.next().unwrap().kind, Kind::Cluster);
+    assert_eq!(session.next(), None, "the client has not asked for the endpoints yet");
+    assert!(session.is_holding_back());
+    let nonce = session.last_nonce(Kind::Endpoints);
+    let answer = Some(Answer { nonce, refusal: None });
+    session.on_request(Kind::Endpoints, answer, request(&["a", "b"]));
+    assert!(names(&session.next().unwrap()).contains(&"b"));
+    assert_eq!(session.next().unwrap().kind, Kind::RouteConfiguration);
+}
+
+#[test]
+fn routes_do_not_wait_for_endpoints_without_end() {
+    let routes = |content| (Kind::RouteConfiguration, "r", content);
+    let mut session = session::<Delta>(&[routes("to nothing")]);
+    for (kind, names) in
+        [(Kind::Cluster, &[][..]), (Kind::Endpoints, &["x"]), (Kind::RouteConfiguration, &["r"])]
+    {
+        session.on_request(kind, None, delta(names, &[]));
+        assert_eq!(session.next().unwrap().kind, kind);
+    }
+    session.on_snapshot(snapshot(&[CLUSTER_A, ENDPOINTS_A, routes("to a")]));
+    assert_eq!(session.next().unwrap().kind, Kind::Cluster);
+    assert_eq!(session.next(), None);
+    session.on_grace_over();
+    assert_eq!(session.next().unwrap().kind, Kind::RouteConfiguration);
 }

@@ -20,6 +20,7 @@ use tonic_prost::ProstCodec;
 
 use super::{
     observer::Observer,
+    peer::Peer,
     stream::{self, Link},
     wire::{DeltaProtocol, Protocol, SotwProtocol},
 };
@@ -32,7 +33,7 @@ pub type Releases = watch::Receiver<Option<Arc<Gateways>>>;
 const MAX_REQUEST_BYTES: usize = 4 << 20;
 
 /// Each service with the end of its methods' names and the kind that it is for.
-const SERVICES: [(&str, &str, Option<Kind>); 6] = [
+const SERVICES: [(&str, &str, Option<Kind>); 7] = [
     ("envoy.service.discovery.v3.AggregatedDiscoveryService", "AggregatedResources", None),
     ("envoy.service.cluster.v3.ClusterDiscoveryService", "Clusters", Some(Kind::Cluster)),
     ("envoy.service.endpoint.v3.EndpointDiscoveryService", "Endpoints", Some(Kind::Endpoints)),
@@ -43,6 +44,7 @@ const SERVICES: [(&str, &str, Option<Kind>); 6] = [
     ),
     ("envoy.service.listener.v3.ListenerDiscoveryService", "Listeners", Some(Kind::Listener)),
     ("envoy.service.route.v3.RouteDiscoveryService", "Routes", Some(Kind::RouteConfiguration)),
+    ("envoy.service.secret.v3.SecretDiscoveryService", "Secrets", Some(Kind::Secret)),
 ];
 
 /// The discovery services.
@@ -104,6 +106,7 @@ impl<P: Protocol> StreamingService<P::Request> for Open<P> {
     fn call(&mut self, request: Request<Streaming<P::Request>>) -> Self::Future {
         let Method { discovery, only } = &self.0;
         let link = Link {
+            peer: Peer::of(&request),
             id: discovery.streams.fetch_add(1, Ordering::Relaxed),
             only: *only,
             releases: discovery.releases.clone(),

@@ -17,8 +17,9 @@ pub(super) trait Subscription: Default {
     type Request;
     /// Whether a request with an old nonce is dropped.
     const DROPS_STALE: bool;
-    /// Whether endpoints have to be sent again, unasked, after their cluster was.
-    const REPEATS_ENDPOINTS: bool;
+
+    /// Whether the client has, or is about to have, a resource of this name.
+    fn finds(&self, kind: Kind, view: &View, name: &str) -> bool;
 
     /// How many names are subscribed to.
     fn names(&self) -> usize;
@@ -46,6 +47,8 @@ pub(super) trait Subscription: Default {
 pub(super) struct Update {
     pub(super) resources: Vec<Arc<Resource>>,
     pub(super) removed: Vec<String>,
+    /// Which of the resources the client does not have in this version.
+    pub(super) changed: Vec<String>,
 }
 
 impl Update {
@@ -92,7 +95,10 @@ pub(super) struct Session<S> {
     view: Option<View>,
     subscriptions: BTreeMap<Kind, Tracked<S>>,
     nonces: u64,
+    /// Clusters that were sent and whose endpoints were not yet.
     warming: BTreeSet<String>,
+    /// Whether routes are sent although clusters still warm.
+    impatient: bool,
 }
 
 #[derive(Debug, Default)]
@@ -124,6 +130,7 @@ impl<S> Default for Session<S> {
             subscriptions: BTreeMap::new(),
             nonces: 0,
             warming: BTreeSet::new(),
+            impatient: false,
         }
     }
 }
@@ -171,24 +178,49 @@ impl<S: Subscription> Session<S> {
                 }
             }
         }
+        self.impatient = false;
         for tracked in self.subscriptions.values_mut() {
             tracked.dirty = true;
         }
     }
 
-    /// Whether clusters are held back from removal.
-    pub(super) fn is_retaining(&self) -> bool {
+    /// Whether something is held back: clusters from removal, or routes until the clusters that they lead to have warmed.
+    pub(super) fn is_holding_back(&self) -> bool {
+        self.is_retaining() || (self.holds_routes() && self.is_dirty(Kind::RouteConfiguration))
+    }
+
+    /// Lets go of what was held back, although the client may still refer to it, or not have what it needs for it: no
+    /// client is waited for without end, since a refusal may come late or never.
+    pub(super) fn on_grace_over(&mut self) {
+        self.impatient = true;
+        self.release();
+    }
+
+    fn is_retaining(&self) -> bool {
         self.view.as_ref().is_some_and(View::is_retaining)
     }
 
-    /// Removes what was held back, although the client may still refer to it.
-    pub(super) fn on_grace_over(&mut self) {
+    fn release(&mut self) {
         if let Some(view) = &mut self.view {
             view.release();
         }
         for tracked in self.subscriptions.values_mut() {
             tracked.dirty = true;
         }
+    }
+
+    /// Routes that come before the endpoints of a new cluster fail the requests on the way to it.
+    fn holds_routes(&self) -> bool {
+        !self.impatient && !self.warming.is_empty() && self.subscriptions.contains_key(&Kind::Endpoints)
+    }
+
+    #[cfg(test)]
+    pub(super) fn last_nonce(&self, kind: Kind) -> String {
+        self.subscriptions[&kind].last.as_ref().map(|last| last.nonce.clone()).unwrap_or_default()
+    }
+
+    fn is_dirty(&self, kind: Kind) -> bool {
+        self.subscriptions.get(&kind).is_some_and(|tracked| tracked.dirty)
     }
 
     /// The next response to send, if there is one. Nothing is answered before there is a snapshot: an empty
@@ -198,11 +230,15 @@ impl<S: Subscription> Session<S> {
         if due.is_some() || !self.is_retaining() || !self.has_settled() {
             return due;
         }
-        self.on_grace_over();
+        self.release();
         Kind::ALL.into_iter().find_map(|kind| self.next_of(kind))
     }
 
     fn next_of(&mut self, kind: Kind) -> Option<Response> {
+        self.forget_clusters_that_went();
+        if kind == Kind::RouteConfiguration && self.holds_routes() {
+            return None;
+        }
         let view = self.view.as_ref()?;
         let tracked = self.subscriptions.get_mut(&kind)?;
         if !std::mem::take(&mut tracked.dirty) {
@@ -215,14 +251,34 @@ impl<S: Subscription> Session<S> {
         self.nonces += 1;
         let nonce = format!("{}{NONCE_SEPARATOR}{version}", self.nonces);
         tracked.last = Some(Sent { nonce: nonce.clone(), state: AnswerState::Awaited });
-        if S::REPEATS_ENDPOINTS && kind == Kind::Cluster {
-            self.warm(&update);
+        match kind {
+            Kind::Cluster => self.warm(&update),
+            Kind::Endpoints => {
+                for sent in &update.resources {
+                    self.warming.remove(sent.name());
+                }
+            }
+            _ => {}
         }
         Some(Response { kind, nonce, version, update })
     }
 
+    /// No endpoints will come for a cluster that the client loses, or that has none.
+    fn forget_clusters_that_went(&mut self) {
+        let (Some(view), Some(clusters)) = (&self.view, self.subscriptions.get(&Kind::Cluster)) else {
+            return;
+        };
+        self.warming.retain(|name| {
+            clusters.subscription.finds(Kind::Cluster, view, name)
+                && view.get(Kind::Endpoints, name).is_some()
+        });
+    }
+
     fn warm(&mut self, clusters: &Update) {
-        self.warming.extend(clusters.resources.iter().map(|cluster| cluster.name().to_owned()));
+        self.warming.extend(clusters.changed.iter().cloned());
+        self.forget_clusters_that_went();
+        // They are sent again even if they have not changed, and unasked: a changed cluster waits for them. In state of
+        // the world Envoy asks for them, but a request that crosses a response is dropped as stale.
         if let Some(endpoints) = self.subscriptions.get_mut(&Kind::Endpoints) {
             endpoints.dirty = true;
         }

@@ -45,8 +45,10 @@ impl Subscription for Sotw {
     type Request = SotwRequest;
 
     const DROPS_STALE: bool = true;
-    // Envoy repeats its request instead.
-    const REPEATS_ENDPOINTS: bool = false;
+
+    fn finds(&self, kind: Kind, view: &View, name: &str) -> bool {
+        self.interest.find(view, kind, name).is_some()
+    }
 
     fn names(&self) -> usize {
         self.interest.names.len()
@@ -95,14 +97,15 @@ impl Subscription for Sotw {
         }
     }
 
-    fn next(&mut self, kind: Kind, view: &View, _warming: &mut BTreeSet<String>) -> Option<Update> {
-        let difference = self.ledger.advance(kind, view, &self.interest, &mut BTreeSet::new());
+    fn next(&mut self, kind: Kind, view: &View, warming: &mut BTreeSet<String>) -> Option<Update> {
+        let difference = self.ledger.advance(kind, view, &self.interest, warming);
         let everything = match std::mem::take(&mut self.due) {
             Due::Nothing => false,
             Due::Everything => true,
             Due::Unless(version) if version == version_of(self.interest.found(view, kind)) => return None,
             Due::Unless(_) => true,
         };
+        let changed = difference.outdated.iter().map(|resource| resource.name().to_owned()).collect();
         let resources = match (everything, kind.is_full_state()) {
             (false, true) if difference.is_empty() => return None,
             (false, false) => difference.outdated,
@@ -110,7 +113,7 @@ impl Subscription for Sotw {
         };
         // An empty answer means "there are none" only where it is the full state; elsewhere a name that does not
         // exist is met with silence (xDS protocol, "Knowing when a requested resource does not exist").
-        let update = Update { resources, removed: Vec::new() };
+        let update = Update { resources, removed: Vec::new(), changed };
         (kind.is_full_state() || !update.is_empty()).then_some(update)
     }
 }

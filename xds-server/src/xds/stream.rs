@@ -8,6 +8,7 @@ use tonic::Status;
 
 use super::{
     observer::{Event, Observer, StreamId},
+    peer::Peer,
     service::Releases,
     session::{Outcome, Session, Subscription},
     wire::Protocol,
@@ -17,11 +18,13 @@ use crate::snapshot::Kind;
 /// What a stream needs beside its client.
 pub(super) struct Link {
     pub(super) id: StreamId,
+    pub(super) peer: Peer,
     /// The one kind that the stream is for; `None` for an aggregated stream.
     pub(super) only: Option<Kind>,
     pub(super) releases: Releases,
     pub(super) observer: Arc<dyn Observer>,
-    /// How long clusters are held back from removal for a client that does not acknowledge its routes.
+    /// How long something is held back for a client that does not answer: clusters from removal, routes until clusters
+    /// have warmed.
     pub(super) grace: Duration,
 }
 
@@ -56,6 +59,10 @@ async fn run<P: Protocol>(
     let Some(Ok(mut first)) = requests.next().await else { return Ok(()) };
     let node = P::node(&mut first)
         .ok_or_else(|| Status::invalid_argument("the first request of a stream must carry a node"))?;
+    if let Err(denied) = link.peer.admit(&node) {
+        link.observer.observe(link.id, Event::Denied { node });
+        return Err(Status::permission_denied(denied.to_string()));
+    }
     let gateway = node.cluster.clone();
     link.observer.observe(link.id, Event::Opened { node, variant: P::VARIANT });
     let mut session = Session::<P::Subscription>::default();
@@ -76,7 +83,7 @@ async fn run<P: Protocol>(
             link.observer.observe(link.id, sent);
             permit.send(Ok(P::encode(response)));
         }
-        grace_ends = match (session.is_retaining(), grace_ends) {
+        grace_ends = match (session.is_holding_back(), grace_ends) {
             (false, _) => None,
             (true, None) => Some(Instant::now() + link.grace),
             (true, ends) => ends,

@@ -176,7 +176,11 @@ mod tests {
             kind: Kind::Cluster,
             nonce: "n".to_owned(),
             version: "v".to_owned(),
-            update: Update { resources: vec![resource.into()], removed: vec!["b".to_owned()] },
+            update: Update {
+                resources: vec![resource.into()],
+                removed: vec!["b".to_owned()],
+                changed: Vec::new(),
+            },
         }
     }
 

@@ -1,0 +1,57 @@
+//! What the server uses, as the kernel counts it (proc_pid_stat(5), proc_pid_status(5)).
+
+use std::{fs, time::Duration};
+
+use crate::Failure;
+
+/// The process of the control plane.
+pub(crate) struct Server {
+    id: u32,
+    max_memory: u64,
+}
+
+impl Server {
+    /// The process of this id, which must not use more than `max_memory` bytes.
+    pub(crate) fn new(id: u32, max_memory: u64) -> Self {
+        Self { id, max_memory }
+    }
+
+    /// Processor time so far, in all threads, as user and in the kernel. The kernel counts in steps of 10 ms.
+    pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
+        // The program's name, which may hold spaces, ends with the last parenthesis; the state follows as field 3.
+        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
+        let mut times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        let (Some(user), Some(system)) = (times.next(), times.next()) else {
+            return Err("/proc/PID/stat is too short".into());
+        };
+        let ticks = rustix::param::clock_ticks_per_second().max(1);
+        Ok(Duration::from_millis((user? + system?) * 1000 / ticks))
+    }
+
+    /// Most memory since the last [`Server::forget_peak`], in bytes.
+    pub(crate) fn peak(&self) -> Result<u64, Failure> {
+        self.memory("VmHWM:")
+    }
+
+    pub(crate) fn forget_peak(&self) -> Result<(), Failure> {
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.id), "5")?)
+    }
+
+    /// Refuses to go on before the machine runs out of memory.
+    pub(crate) fn check_memory(&self) -> Result<(), Failure> {
+        let now = self.memory("VmRSS:")?;
+        if now > self.max_memory {
+            let mib = |bytes| bytes >> 20;
+            return Err(format!("the server uses {} MiB, over {}", mib(now), mib(self.max_memory)).into());
+        }
+        Ok(())
+    }
+
+    fn memory(&self, line: &str) -> Result<u64, Failure> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.id))?;
+        let value = status.lines().find_map(|text| text.strip_prefix(line)).ok_or("the server is gone")?;
+        let kib: u64 = value.trim().trim_end_matches("kB").trim_end().parse()?;
+        Ok(kib << 10)
+    }
+}
