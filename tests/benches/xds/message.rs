@@ -3,9 +3,9 @@
 //! A thousand simulated proxies that each keep a response of megabytes would measure this machine's memory. So a
 //! response is scanned piece by piece, and only what an answer needs is kept.
 
-/// What an ACK needs to know of a `DiscoveryResponse` or `DeltaDiscoveryResponse`, and what there was in it. The fields
-/// that count have the same numbers in both.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What an ACK needs to know of a `DiscoveryResponse` or `DeltaDiscoveryResponse`. These fields have the same numbers in
+/// both.
+#[derive(Debug)]
 pub(crate) struct Summary {
     /// `version_info`, or `system_version_info`.
     pub(crate) version: String,
@@ -13,12 +13,9 @@ pub(crate) struct Summary {
     pub(crate) type_url: String,
     /// `nonce`.
     pub(crate) nonce: String,
-    /// How many resources it carries.
-    pub(crate) resources: usize,
 }
 
 const VERSION: u64 = 1;
-const RESOURCES: u64 = 2;
 const TYPE_URL: u64 = 4;
 const NONCE: u64 = 5;
 
@@ -35,7 +32,6 @@ pub(crate) struct Scanner {
     version: Vec<u8>,
     type_url: Vec<u8>,
     nonce: Vec<u8>,
-    resources: usize,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -85,12 +81,7 @@ impl Scanner {
             return Err("a response is cut off".to_owned());
         }
         let text = |bytes| String::from_utf8(bytes).map_err(|error| error.to_string());
-        Ok(Summary {
-            version: text(self.version)?,
-            type_url: text(self.type_url)?,
-            nonce: text(self.nonce)?,
-            resources: self.resources,
-        })
+        Ok(Summary { version: text(self.version)?, type_url: text(self.type_url)?, nonce: text(self.nonce)? })
     }
 
     /// Seven bits of a number, the lowest first; the number when it is complete.
@@ -114,10 +105,7 @@ impl Scanner {
                 (field, LENGTH_DELIMITED) => Ok(State::Length { field }),
                 (field, wire_type) => Err(format!("field {field} has wire type {wire_type}")),
             },
-            State::Length { field } => {
-                self.resources += usize::from(field == RESOURCES);
-                Ok(content_of(field, number))
-            }
+            State::Length { field } => Ok(content_of(field, number)),
             State::Number | State::Content { .. } => Ok(State::Key),
         }
     }

@@ -80,7 +80,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Connects, waits its turn among those that start, and runs until something fails or nobody listens any more.
+    /// Waits its turn among those that start, opens its stream, and runs until something fails or nobody listens.
     pub(crate) async fn run(
         index: usize,
         protocol: Protocol,
