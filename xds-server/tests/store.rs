@@ -19,7 +19,8 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgListen
 /// So long an event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
+    "gateways",
     "upstreams",
     "endpoints",
     "routes",
@@ -44,6 +45,8 @@ async fn insert(sql: &mut PgConnection, rows: &Rows) {
         key["sha256"] = format!("\\x{}", key["sha256"].as_str().unwrap()).into();
         key["created_at"] = "2026-01-01T00:00:00Z".into();
     }
+    // A new database has a gateway already.
+    sql.execute("delete from gateways").await.unwrap();
     for table in TABLES {
         let statement =
             format!("insert into {table} select * from jsonb_populate_recordset(null::{table}, $1)");
@@ -120,6 +123,9 @@ async fn the_database_refuses_what_it_can_judge() {
     let (_postgres, _store, mut sql) = start().await;
     insert(&mut sql, &sample::rows()).await;
     for statement in [
+        "insert into gateways values ('A')",
+        "insert into gateways values ('a_b')",
+        "insert into gateways values ('ferrox')",
         "insert into upstreams (name) values ('A')",
         "insert into upstreams (name) values ('a_b')",
         "insert into upstreams (name) values ('a-')",
@@ -144,6 +150,10 @@ async fn the_database_refuses_what_it_can_judge() {
         "update routes set path_exact = '/x', path_prefix = '/x'",
         "update routes set path_exact = null, path_prefix = null",
         "update routes set path_exact = null, path_prefix = 'x'",
+        "update routes set gateways = '{}'",
+        "update routes set gateways = '{null}'",
+        "update routes set gateways = '{{a},{b}}'",
+        "update routes set gateways = null",
         "update routes set timeout_ms = 0",
         "update routes set timeout_ms = 3600001",
         "insert into route_upstreams values ('orders', 'nobody', 1)",

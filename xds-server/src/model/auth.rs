@@ -27,7 +27,7 @@ pub(super) fn parse(rows: &Rows, problems: &mut Vec<Problem>) -> AuthConfig {
         && let Err(invalid) = ferrox_auth::check(&config)
     {
         // What concerns one row alone was found above, so this concerns several.
-        RowCheck::new(PROVIDERS, "", problems).refuse_invalid(invalid);
+        RowCheck::new(PROVIDERS, &"", problems).refuse_invalid(invalid);
     }
     config
 }
@@ -95,11 +95,11 @@ fn add_keys(rows: &Rows, consumers: &mut BTreeMap<&str, Consumer>, problems: &mu
     let keys: BTreeSet<(&str, &str)> =
         rows.api_keys.iter().map(|row| (row.sha256.as_str(), row.consumer.as_str())).collect();
     if keys.len() < rows.api_keys.len() {
-        RowCheck::new(KEYS, "", problems).refuse("sha256", "a key stands twice");
+        RowCheck::new(KEYS, &"", problems).refuse("sha256", "a key stands twice");
     }
     let mut last = None;
     for (sha256, owner) in keys {
-        let mut check = RowCheck::new(KEYS, sha256, problems);
+        let mut check = RowCheck::new(KEYS, &sha256, problems);
         if last.replace(sha256) == Some(sha256) {
             check.refuse("sha256", "belongs to another consumer too");
         }

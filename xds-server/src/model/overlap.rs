@@ -7,11 +7,14 @@ use super::{
     problem::{Problem, RowCheck},
 };
 
+/// Where routes are equal: gateway, host, path and priority.
+type Place<'a> = (&'a GatewayName, &'a HostPattern, &'a PathMatch, i32);
+
 /// Refuses two routes that match the same requests with the same right: a common gateway and host, the same path, the
 /// same priority and a common method. A route for some methods goes before one for any, so these two may stand
 /// together.
 pub(super) fn check(routes: &BTreeMap<RouteName, Route>, problems: &mut Vec<Problem>) {
-    let mut equals: HashMap<(&GatewayName, &HostPattern, &PathMatch, i32), Vec<&Route>> = HashMap::new();
+    let mut equals: HashMap<Place<'_>, Vec<&Route>> = HashMap::with_capacity(routes.len());
     let mut reported = BTreeSet::new();
     for route in routes.values() {
         let places =
@@ -46,5 +49,5 @@ fn refuse(first: &Route, second: &Route, host: &HostPattern, problems: &mut Vec<
         second.path.path(),
         first.name
     );
-    RowCheck::new("routes", second.name.as_str(), problems).refuse(field, reason);
+    RowCheck::new("routes", &second.name, problems).refuse(field, reason);
 }

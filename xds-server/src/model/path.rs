@@ -45,8 +45,7 @@ impl Path {
         if relative.split('/').any(|segment| matches!(segment, "." | "..")) {
             return refuse("has a dot segment, which normalisation removes from every request");
         }
-        let lower = path.to_ascii_lowercase();
-        if ["%2f", "%5c", "%2e"].iter().any(|escape| lower.contains(escape)) {
+        if has_escaped_separator(path) {
             return refuse("has an escaped '/', '\\' or '.', which no request keeps");
         }
         Ok(Self(path.to_owned()))
@@ -55,6 +54,14 @@ impl Path {
 
 /// Bytes; Envoy takes request heads of 60 KiB, so this is about sense rather than need.
 const MAX_LENGTH: usize = 2048;
+
+/// Whether it has `/`, `\` or `.` as an escape.
+fn has_escaped_separator(path: &str) -> bool {
+    let escape = |at| path.as_bytes().get(at..at + 3);
+    let is_separator =
+        |escape: &[u8]| [b"%2f", b"%5c", b"%2e"].iter().any(|bad| bad.eq_ignore_ascii_case(escape));
+    path.match_indices('%').any(|(at, _)| escape(at).is_some_and(is_separator))
+}
 
 /// `pchar` and `/`, where each `%` begins an escape.
 fn has_only_path_characters(path: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What holds for the requests of a route.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ferrox_policy::{
     Check,
@@ -10,6 +10,7 @@ use ferrox_policy::{
     rate_limit::{By, RateLimitPolicy},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::problem::{Problem, RowCheck};
 use crate::store::{RoutePolicyRow, Rows};
@@ -33,37 +34,62 @@ pub(super) fn parse_all<'a>(
     problems: &mut Vec<Problem>,
 ) -> HashMap<&'a str, Policies> {
     let providers: HashSet<&str> = rows.jwt_providers.iter().map(|row| row.name.as_str()).collect();
-    let with_auth: HashSet<&str> =
-        rows.route_policies.iter().filter(|row| row.kind == "auth").map(|row| row.route.as_str()).collect();
-    let mut by_route: HashMap<&str, Policies> = HashMap::new();
-    let mut seen = HashSet::new();
-    for row in &rows.route_policies {
-        let mut check = RowCheck::new(TABLE, format!("{} {}", row.route, row.kind), problems);
-        if !routes.contains(row.route.as_str()) {
+    let mut sorted: Vec<&RoutePolicyRow> = rows.route_policies.iter().collect();
+    sorted.sort_by_key(|row| &row.route);
+    let of_one_route = sorted.chunk_by(|a, b| a.route == b.route);
+    let parsed = of_one_route.filter_map(|policies| {
+        let route = policies.first()?.route.as_str();
+        Some((route, parse_route(policies, routes.contains(route), &providers, problems)))
+    });
+    let mut by_route = HashMap::with_capacity(routes.len());
+    by_route.extend(parsed);
+    by_route
+}
+
+fn parse_route(
+    rows: &[&RoutePolicyRow],
+    route_exists: bool,
+    providers: &HashSet<&str>,
+    problems: &mut Vec<Problem>,
+) -> Policies {
+    let has_auth = rows.iter().any(|row| row.kind == "auth");
+    let mut policies = Policies::default();
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let key = format_args!("{} {}", row.route, row.kind);
+        let mut check = RowCheck::new(TABLE, &key, problems);
+        if !route_exists {
             check.refuse("route", format!("there is no route '{}'", row.route));
         }
-        if !seen.insert((row.route.as_str(), row.kind.as_str())) {
+        if !seen.insert(&row.kind) {
             check.refuse("kind", "stands twice");
             continue;
         }
-        let policies = by_route.entry(&row.route).or_default();
         match row.kind.as_str() {
-            "auth" => policies.auth = parse_auth(row, &providers, &mut check),
-            "rate_limit" => {
-                policies.rate_limit =
-                    parse_rate_limit(row, with_auth.contains(row.route.as_str()), &mut check);
-            }
+            "auth" => policies.auth = parse_auth(row, providers, &mut check),
+            "rate_limit" => policies.rate_limit = parse_rate_limit(row, has_auth, &mut check),
             "cache" => policies.cache = parse_policy(row, &mut check),
             _ => check.refuse("kind", "must be auth, rate_limit or cache"),
         }
     }
-    by_route
+    policies
 }
 
 fn parse_policy<T: DeserializeOwned + Check>(row: &RoutePolicyRow, check: &mut RowCheck<'_>) -> Option<T> {
+    if let Some(policy) = sound(&row.policy) {
+        return Some(policy);
+    }
+    // The same again as text, since only this tells which field is wrong.
     parse(row.policy.to_string().as_bytes())
         .map_err(|invalid| check.refuse_invalid(invalid.within("policy")))
         .ok()
+}
+
+/// The policy, if nothing is wrong with it.
+fn sound<T: DeserializeOwned + Check>(policy: &Value) -> Option<T> {
+    // serde takes a list for a struct too, member by member.
+    let parsed = policy.is_object().then(|| T::deserialize(policy).ok())??;
+    parsed.check().is_ok().then_some(parsed)
 }
 
 fn parse_auth(

@@ -33,19 +33,24 @@ impl std::error::Error for Problem {}
 /// Collects what is wrong with one row.
 pub(super) struct RowCheck<'a> {
     table: &'static str,
-    row: String,
+    row: &'a dyn fmt::Display,
     problems: &'a mut Vec<Problem>,
 }
 
 impl<'a> RowCheck<'a> {
-    pub(super) fn new(table: &'static str, row: impl Into<String>, problems: &'a mut Vec<Problem>) -> Self {
-        Self { table, row: row.into(), problems }
+    /// `row` is the primary key, which is written only when something is wrong.
+    pub(super) fn new(
+        table: &'static str,
+        row: &'a dyn fmt::Display,
+        problems: &'a mut Vec<Problem>,
+    ) -> Self {
+        Self { table, row, problems }
     }
 
     /// Notes that a field is wrong.
     pub(super) fn refuse(&mut self, field: impl Into<String>, reason: impl Into<String>) {
         let (field, reason) = (field.into(), reason.into());
-        self.problems.push(Problem { table: self.table, row: self.row.clone(), field, reason });
+        self.problems.push(Problem { table: self.table, row: self.row.to_string(), field, reason });
     }
 
     /// Notes what a check of the policy crate found.

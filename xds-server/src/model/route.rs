@@ -44,8 +44,8 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Ro
     let mut policies = policies::parse_all(rows, &known, problems);
     let mut targets = parse_targets(rows, &known, problems);
     let gateway = gateway::existing(rows);
-    let mut routes = BTreeMap::new();
-    let mut seen = HashSet::new();
+    let mut routes = Vec::with_capacity(rows.routes.len());
+    let mut seen = HashSet::with_capacity(rows.routes.len());
     for row in &rows.routes {
         let mut check = RowCheck::new(TABLE, &row.name, problems);
         if !seen.insert(row.name.as_str()) {
@@ -53,17 +53,17 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Ro
             continue;
         }
         let policies = policies.remove(row.name.as_str()).unwrap_or_default();
-        let targets = targets.remove(row.name.as_str()).unwrap_or_default();
+        let targets = targets.remove(row.name.as_str());
         if let Some(route) = parse(row, targets, policies, &gateway, &mut check) {
-            routes.insert(route.name.clone(), route);
+            routes.push((route.name.clone(), route));
         }
     }
-    routes
+    routes.into_iter().collect()
 }
 
 fn parse(
     row: &RouteRow,
-    targets: Targets,
+    targets: Option<Targets>,
     policies: Policies,
     gateway: impl Fn(&str) -> Result<GatewayName, String>,
     check: &mut RowCheck<'_>,
@@ -80,7 +80,7 @@ fn parse(
     if row.gateways.is_empty() {
         check.refuse("gateways", "needs at least one gateway");
     }
-    let targets = check.keep("", targets.of_positive_weight());
+    let targets = check.keep("", of_positive_weight(targets));
     Some(Route {
         name: name?,
         hosts,
@@ -103,11 +103,13 @@ fn parse_set<T: Ord>(
 ) -> BTreeSet<T> {
     let mut set = BTreeSet::new();
     for (index, text) in list.iter().enumerate() {
-        let field = format!("{field}[{index}]");
-        let Some(value) = check.keep(field.as_str(), parse(text)) else { continue };
-        if !set.insert(value) {
-            check.refuse(field, format!("'{text}' stands twice"));
-        }
+        let parsed = parse(text).map(|value| set.insert(value));
+        let refused = match parsed {
+            Ok(true) => continue,
+            Ok(false) => format!("'{text}' stands twice"),
+            Err(reason) => reason,
+        };
+        check.refuse(format!("{field}[{index}]"), refused);
     }
     set
 }
@@ -126,23 +128,18 @@ fn parse_path(row: &RouteRow, check: &mut RowCheck<'_>) -> Option<PathMatch> {
 /// The rows of `route_upstreams` for one route.
 #[derive(Default)]
 struct Targets {
-    named: HashSet<String>,
     positive: BTreeMap<UpstreamName, NonZeroU32>,
     /// A row was refused, so it is not known what the route has.
     refused: bool,
 }
 
-impl Targets {
-    fn of_positive_weight(self) -> Result<BTreeMap<UpstreamName, NonZeroU32>, String> {
-        if self.refused || !self.positive.is_empty() {
-            // A model with a refused row is never used.
-            return Ok(self.positive);
-        }
-        Err(match self.named.is_empty() {
-            true => "has no upstream in route_upstreams".to_owned(),
-            false => "has only upstreams of weight 0".to_owned(),
-        })
+fn of_positive_weight(targets: Option<Targets>) -> Result<BTreeMap<UpstreamName, NonZeroU32>, String> {
+    let targets = targets.ok_or("has no upstream in route_upstreams")?;
+    if targets.positive.is_empty() && !targets.refused {
+        return Err("has only upstreams of weight 0".to_owned());
     }
+    // A model with a refused row is never used.
+    Ok(targets.positive)
 }
 
 fn parse_targets<'a>(
@@ -151,18 +148,40 @@ fn parse_targets<'a>(
     problems: &mut Vec<Problem>,
 ) -> HashMap<&'a str, Targets> {
     let upstreams: HashSet<&str> = rows.upstreams.iter().map(|row| row.name.as_str()).collect();
-    let mut by_route: HashMap<&str, Targets> = HashMap::new();
-    for row in &rows.route_upstreams {
-        let mut check = RowCheck::new(TARGETS, format!("{} {}", row.route, row.upstream), problems);
-        if !routes.contains(row.route.as_str()) {
+    let mut sorted: Vec<&RouteUpstreamRow> = rows.route_upstreams.iter().collect();
+    sorted.sort_by_key(|row| &row.route);
+    let of_one_route = sorted.chunk_by(|a, b| a.route == b.route);
+    let parsed = of_one_route.filter_map(|targets| {
+        let route = targets.first()?.route.as_str();
+        Some((route, parse_targets_of(targets, routes.contains(route), &upstreams, problems)))
+    });
+    let mut by_route = HashMap::with_capacity(routes.len());
+    by_route.extend(parsed);
+    by_route
+}
+
+fn parse_targets_of(
+    rows: &[&RouteUpstreamRow],
+    route_exists: bool,
+    upstreams: &HashSet<&str>,
+    problems: &mut Vec<Problem>,
+) -> Targets {
+    let mut targets = Targets::default();
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let key = format_args!("{} {}", row.route, row.upstream);
+        let mut check = RowCheck::new(TARGETS, &key, problems);
+        if !route_exists {
             check.refuse("route", format!("there is no route '{}'", row.route));
         }
-        let targets = by_route.entry(&row.route).or_default();
-        if parse_target(row, &upstreams, targets, &mut check).is_none() {
+        if !seen.insert(&row.upstream) {
+            check.refuse("upstream", "stands twice");
+            targets.refused = true;
+        } else if parse_target(row, upstreams, &mut targets, &mut check).is_none() {
             targets.refused = true;
         }
     }
-    by_route
+    targets
 }
 
 fn parse_target(
@@ -174,10 +193,6 @@ fn parse_target(
     let weight = check.number("weight", row.weight, 0..=MAX_WEIGHT);
     if !upstreams.contains(row.upstream.as_str()) {
         check.refuse("upstream", format!("there is no upstream '{}'", row.upstream));
-        return None;
-    }
-    if !targets.named.insert(row.upstream.clone()) {
-        check.refuse("upstream", "stands twice");
         return None;
     }
     // The table upstreams refuses a name that is none.

@@ -57,8 +57,8 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Up
         }
     }
     for row in &rows.endpoints {
-        let shown = format!("{} {}:{}", row.upstream, row.address, row.port);
-        let mut check = RowCheck::new(ENDPOINTS, shown, problems);
+        let key = format_args!("{} {}:{}", row.upstream, row.address, row.port);
+        let mut check = RowCheck::new(ENDPOINTS, &key, problems);
         if !seen.contains(row.upstream.as_str()) {
             check.refuse("upstream", format!("there is no upstream '{}'", row.upstream));
         }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use envoy_types::pb::{
     envoy::{
-        config::route::v3::{Route, RouteConfiguration, VirtualHost},
+        config::route::v3::{Route, RouteConfiguration},
         extensions::access_loggers::stream::v3::StdoutAccessLog,
     },
     google::protobuf::{Any, Value, value::Kind},
@@ -31,43 +31,61 @@ impl<const N: usize> From<[(&str, &str); N]> for Strings {
     }
 }
 
-/// The maps of a route.
+/// The maps of a route, as lists of entries in the order in which they were added.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct RouteMaps {
     #[prost(message, optional, tag = "4")]
     metadata: Option<Metadata>,
-    #[prost(btree_map = "string, message", tag = "13")]
-    typed_per_filter_config: BTreeMap<String, Any>,
+    #[prost(bytes = "bytes", repeated, tag = "13")]
+    typed_per_filter_config: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct Metadata {
-    #[prost(btree_map = "string, message", tag = "1")]
-    filter_metadata: BTreeMap<String, Strings>,
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    filter_metadata: Vec<Bytes>,
 }
 
 impl RouteMaps {
-    /// Adds a namespace to the metadata.
-    pub(super) fn metadata(&mut self, namespace: &str, strings: Strings) {
-        self.metadata.get_or_insert_default().filter_metadata.insert(namespace.to_owned(), strings);
+    /// Adds a namespace to the metadata: [`Strings`] by [`entry`].
+    pub(super) fn metadata(&mut self, entry: Bytes) {
+        self.metadata.get_or_insert_default().filter_metadata.push(entry);
     }
 
-    /// Adds the configuration of a filter.
-    pub(super) fn filter_config(&mut self, filter: &str, config: Any) {
-        self.typed_per_filter_config.insert(filter.to_owned(), config);
+    /// Adds the configuration of a filter: an `Any` by [`entry`].
+    pub(super) fn filter_config(&mut self, entry: Bytes) {
+        self.typed_per_filter_config.push(entry);
     }
 }
 
 #[derive(Clone, PartialEq, Message)]
-struct Routes {
+struct Entry {
+    #[prost(string, tag = "1")]
+    key: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    value: Bytes,
+}
+
+/// An entry of a map, which is a message of its own (protobuf encoding, "Maps").
+pub(super) fn entry(key: &str, value: &impl Message) -> Bytes {
+    Entry { key: key.to_owned(), value: value.encode_to_vec().into() }.encode_to_vec().into()
+}
+
+/// A virtual host with routes that are encoded already.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct VirtualHost {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) domains: Vec<String>,
     #[prost(bytes = "bytes", repeated, tag = "3")]
-    routes: Vec<Bytes>,
+    pub(super) routes: Vec<Bytes>,
 }
 
 #[derive(Clone, PartialEq, Message)]
 struct VirtualHosts {
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    virtual_hosts: Vec<Bytes>,
+    #[prost(message, repeated, tag = "2")]
+    virtual_hosts: Vec<VirtualHost>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -87,13 +105,8 @@ pub(super) fn route(plain: &Route, maps: &RouteMaps) -> Bytes {
     join(plain, maps)
 }
 
-/// A virtual host whose routes are in `routes` and not in `plain`.
-pub(super) fn virtual_host(plain: &VirtualHost, routes: Vec<Bytes>) -> Bytes {
-    join(plain, &Routes { routes })
-}
-
 /// A route configuration whose virtual hosts are in `virtual_hosts` and not in `plain`.
-pub(super) fn route_configuration(plain: &RouteConfiguration, virtual_hosts: Vec<Bytes>) -> Bytes {
+pub(super) fn route_configuration(plain: &RouteConfiguration, virtual_hosts: Vec<VirtualHost>) -> Bytes {
     join(plain, &VirtualHosts { virtual_hosts })
 }
 
@@ -104,8 +117,9 @@ pub(super) fn json_log(format: Strings) -> Any {
 }
 
 fn join(plain: &impl Message, rest: &impl Message) -> Bytes {
-    let mut encoded = plain.encode_to_vec();
-    encoded.extend(rest.encode_to_vec());
+    let mut encoded = Vec::with_capacity(plain.encoded_len() + rest.encoded_len());
+    // It fails only where there is no room, and a vector grows.
+    plain.encode(&mut encoded).and_then(|()| rest.encode(&mut encoded)).unwrap_or_default();
     encoded.into()
 }
 
@@ -116,6 +130,7 @@ mod tests {
         envoy::config::core::v3::{
             self as core, SubstitutionFormatString, substitution_format_string::Format,
         },
+        envoy::config::route::v3 as route,
         envoy::extensions::access_loggers::stream::v3::stdout_access_log::AccessLogFormat,
         google::protobuf::Struct,
     };
@@ -146,12 +161,15 @@ mod tests {
     fn encoded() -> Bytes {
         let mut maps = RouteMaps::default();
         for key in KEYS {
-            maps.metadata(key, strings());
-            maps.filter_config(key, config(key));
+            maps.metadata(entry(key, &strings()));
+            maps.filter_config(entry(key, &config(key)));
         }
-        let route = route(&plain_route(), &maps);
-        let host = VirtualHost { name: "*".to_owned(), ..VirtualHost::default() };
-        let host = virtual_host(&host, vec![route.clone(), route]);
+        let route = super::route(&plain_route(), &maps);
+        let host = VirtualHost {
+            name: "*".to_owned(),
+            domains: vec!["*".to_owned()],
+            routes: vec![route.clone(), route],
+        };
         let configuration = RouteConfiguration { name: "ferrox".to_owned(), ..RouteConfiguration::default() };
         route_configuration(&configuration, vec![host.clone(), host])
     }
@@ -168,15 +186,16 @@ mod tests {
             filter_metadata: KEYS.map(|key| (key.to_owned(), structure())).into(),
             ..core::Metadata::default()
         };
-        let route = Route {
+        let plain = Route {
             metadata: Some(metadata),
             typed_per_filter_config: KEYS.map(|key| (key.to_owned(), config(key))).into(),
             ..plain_route()
         };
-        let host = VirtualHost {
+        let host = route::VirtualHost {
             name: "*".to_owned(),
-            routes: vec![route.clone(), route],
-            ..VirtualHost::default()
+            domains: vec!["*".to_owned()],
+            routes: vec![plain.clone(), plain],
+            ..route::VirtualHost::default()
         };
         let meant = RouteConfiguration {
             name: "ferrox".to_owned(),

@@ -8,12 +8,13 @@ mod cluster;
 mod endpoints;
 mod filters;
 mod listener;
+mod policies;
 mod proto;
 mod route;
 mod service;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, HashSet},
     net::SocketAddr,
     path::PathBuf,
 };
@@ -48,14 +49,15 @@ pub fn translate(model: &Model, settings: &Settings) -> BTreeMap<String, Vec<Res
     let upstreams: Vec<_> =
         model.upstreams().map(|upstream| (&upstream.name, of_upstream(upstream))).collect();
     let services: Vec<_> = model.upstreams().map(of_service).collect();
+    let routes = route::encode_all(model);
     let gateways = model.gateways().map(|gateway| {
-        let used: BTreeSet<_> = model.routes_of(gateway).flat_map(|route| route.targets.keys()).collect();
+        let used: HashSet<_> = model.routes_of(gateway).flat_map(|route| route.targets.keys()).collect();
         let upstreams = upstreams.iter().flat_map(|(name, resources)| {
             // Other upstreams are for those only who ask for them by name.
             let listed = used.contains(name);
             resources.iter().map(move |r| if listed { r.clone() } else { r.clone().unlisted() })
         });
-        let routes = route::configuration(model.routes_of(gateway));
+        let routes = route::configuration(&routes, gateway);
         let routes = Resource::new(Kind::RouteConfiguration, ROUTE_CONFIGURATION, routes);
         let resources =
             shared.iter().cloned().chain(upstreams).chain(services.iter().cloned()).chain([routes]);

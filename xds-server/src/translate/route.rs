@@ -2,85 +2,94 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use bytes::Bytes;
-use envoy_types::pb::{
-    envoy::{
-        config::route::v3::{
-            self as pb, FilterConfig, HeaderMatcher, RouteAction, RouteConfiguration, RouteMatch,
-            VirtualHost, WeightedCluster, header_matcher::HeaderMatchSpecifier, route::Action,
-            route_action::ClusterSpecifier, route_match::PathSpecifier, weighted_cluster::ClusterWeight,
-        },
-        r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
+use envoy_types::pb::envoy::{
+    config::route::v3::{
+        self as pb, HeaderMatcher, RouteAction, RouteConfiguration, RouteMatch, WeightedCluster,
+        header_matcher::HeaderMatchSpecifier, route::Action, route_action::ClusterSpecifier,
+        route_match::PathSpecifier, weighted_cluster::ClusterWeight,
     },
-    google::protobuf::Any,
+    r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
 };
-use ferrox_policy::{auth, cache, identity, placement, rate_limit::Stage};
-use serde::Serialize;
+use ferrox_policy::identity;
 
 use super::{
     ROUTE_CONFIGURATION,
-    canonical::{self, RouteMaps, Strings},
-    filters, proto,
+    canonical::{self, VirtualHost},
+    policies::PolicyMaps,
+    proto,
 };
-use crate::model::{HostPattern, Method, PathMatch, Policies, Route};
+use crate::model::{GatewayName, HostPattern, Method, Model, PathMatch, Policies, Route};
 
-/// The route configuration of some routes, encoded.
-pub(super) fn configuration<'a>(routes: impl Iterator<Item = &'a Route>) -> Bytes {
+/// A route that is encoded once, for every virtual host of every gateway that it is part of.
+pub(super) struct Encoded<'a> {
+    route: &'a Route,
+    bytes: Bytes,
+    /// Its place among routes of the same priority and host.
+    rank: usize,
+}
+
+/// Every route of a model.
+pub(super) fn encode_all(model: &Model) -> Vec<Encoded<'_>> {
+    let mut routes: Vec<&Route> = model.routes().collect();
+    routes.sort_by(|a, b| by_path(a).cmp(&by_path(b)));
+    let mut maps = PolicyMaps::new();
+    let ranked = routes.into_iter().enumerate();
+    ranked.map(|(rank, route)| Encoded { route, bytes: encode(route, &mut maps), rank }).collect()
+}
+
+/// An exact path before a prefix, the longer path, methods before any method; the name makes the order total.
+fn by_path(route: &Route) -> impl Ord {
+    let is_prefix = matches!(route.path, PathMatch::Prefix(_));
+    (is_prefix, Reverse(route.path.path().len()), route.methods.is_empty(), &route.name)
+}
+
+/// The route configuration of a gateway, encoded.
+pub(super) fn configuration(routes: &[Encoded<'_>], gateway: &GatewayName) -> Bytes {
     let plain = RouteConfiguration { name: ROUTE_CONFIGURATION.to_owned(), ..RouteConfiguration::default() };
-    let mut by_host: BTreeMap<&HostPattern, Vec<Encoded<'_>>> = BTreeMap::new();
-    for route in routes {
-        let encoded = encode(route);
-        for host in &route.hosts {
-            by_host.entry(host).or_default().push(Encoded { route, bytes: encoded.clone() });
+    let mut by_host: ByHost<'_> = BTreeMap::new();
+    for encoded in routes.iter().filter(|encoded| encoded.route.gateways.contains(gateway)) {
+        for host in &encoded.route.hosts {
+            by_host.entry(host).or_default().push(encoded);
         }
     }
     let hosts = by_host.keys().map(|host| virtual_host(host, &by_host)).collect();
     canonical::route_configuration(&plain, hosts)
 }
 
-struct Encoded<'a> {
-    route: &'a Route,
-    bytes: Bytes,
-}
+type ByHost<'a> = BTreeMap<&'a HostPattern, Vec<&'a Encoded<'a>>>;
 
 /// A virtual host with every route whose hosts cover its pattern: Envoy looks into the one most specific virtual host
 /// only, so a route for `*` has to be in that for `a.example.com` too.
-fn virtual_host(host: &HostPattern, by_host: &BTreeMap<&HostPattern, Vec<Encoded<'_>>>) -> Bytes {
-    let plain =
-        VirtualHost { name: host.to_string(), domains: vec![host.to_string()], ..VirtualHost::default() };
+fn virtual_host(host: &HostPattern, by_host: &ByHost<'_>) -> VirtualHost {
     let mut routes = Vec::new();
-    let mut seen = BTreeSet::new();
+    let mut seen = HashSet::new();
     for (distance, pattern) in host.covering().iter().enumerate() {
         for encoded in by_host.get(pattern).into_iter().flatten() {
             // A route that has several of the patterns stands where the most specific one puts it.
-            if seen.insert(&encoded.route.name) {
-                routes.push((order(encoded.route, distance), encoded.bytes.clone()));
+            if encoded.route.hosts.len() == 1 || seen.insert(encoded.rank) {
+                routes.push((order(encoded, distance), encoded));
             }
         }
     }
-    routes.sort_by(|(a, _), (b, _)| a.cmp(b));
-    canonical::virtual_host(&plain, routes.into_iter().map(|(_, bytes)| bytes).collect())
+    routes.sort_unstable_by_key(|(order, _)| *order);
+    VirtualHost {
+        name: host.to_string(),
+        domains: vec![host.to_string()],
+        routes: routes.into_iter().map(|(_, encoded)| encoded.bytes.clone()).collect(),
+    }
 }
 
-/// Envoy takes the first route that matches. By priority, then the most specific host, an exact path before a prefix,
-/// the longer path, methods before any method; the name makes the order total. `distance` grows as the
-/// host of the route gets less specific.
-fn order(route: &Route, distance: usize) -> impl Ord {
-    let is_prefix = matches!(route.path, PathMatch::Prefix(_));
-    (
-        Reverse(route.priority),
-        distance,
-        is_prefix,
-        Reverse(route.path.path().len()),
-        route.methods.is_empty(),
-        route.name.clone(),
-    )
+/// Envoy takes the first route that matches: by priority, then the most specific host, then as [`by_path`] says.
+/// `distance` grows as the host of the route gets less specific.
+fn order(encoded: &Encoded<'_>, distance: usize) -> impl Ord + Copy + use<> {
+    (Reverse(encoded.route.priority), distance, encoded.rank)
 }
 
-fn encode(route: &Route) -> Bytes {
+fn encode(route: &Route, maps: &mut PolicyMaps) -> Bytes {
     let plain = pb::Route {
         name: route.name.to_string(),
         r#match: Some(RouteMatch {
@@ -96,7 +105,7 @@ fn encode(route: &Route) -> Bytes {
         request_headers_to_remove: headers_to_remove(&route.policies),
         ..pb::Route::default()
     };
-    canonical::route(&plain, &policies(&route.policies))
+    canonical::route(&plain, &maps.of(&route.policies))
 }
 
 fn path(path: &PathMatch) -> PathSpecifier {
@@ -151,35 +160,4 @@ fn headers_to_remove(policies: &Policies) -> Vec<String> {
         Some(_) => Vec::new(),
         None => identity::header::ALL.map(str::to_owned).to_vec(),
     }
-}
-
-/// Each filter's policy in its namespace of the metadata; a filter without one is switched off.
-fn policies(policies: &Policies) -> RouteMaps {
-    let rate_limit = |stage| policies.rate_limit.as_ref()?.at(stage).as_ref().map(json);
-    let mut maps = RouteMaps::default();
-    for filter in filters::chain() {
-        let policy = match filter {
-            auth::FILTER => policies.auth.as_ref().map(json),
-            cache::FILTER => policies.cache.as_ref().map(json),
-            _ => Stage::ALL.into_iter().find(|stage| stage.filter() == filter).and_then(rate_limit),
-        };
-        match policy {
-            Some(json) => maps.metadata(filter, metadata(&json)),
-            None => maps.filter_config(filter, switched_off()),
-        }
-    }
-    maps
-}
-
-fn metadata(json: &str) -> Strings {
-    Strings::from([(placement::POLICY, json), (placement::DIGEST, &placement::digest(json))])
-}
-
-/// Policies are structs of strings and numbers: they always serialize.
-fn json(policy: &impl Serialize) -> String {
-    serde_json::to_string(policy).unwrap_or_default()
-}
-
-fn switched_off() -> Any {
-    proto::any(&FilterConfig { disabled: true, ..FilterConfig::default() })
 }

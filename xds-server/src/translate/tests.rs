@@ -118,6 +118,24 @@ fn a_filter_has_a_policy_or_is_switched_off() {
 }
 
 #[test]
+fn each_route_has_its_own_policies_also_beside_others_with_the_same() {
+    let mut rows = rows(vec![route("a", "/a"), route("b", "/b"), route("c", "/c")]);
+    let scope = |scope: &str| json!({"api_key": {}, "scopes": [scope]});
+    rows.route_policies = vec![
+        policy("a", "auth", scope("read")),
+        policy("b", "auth", scope("write")),
+        policy("c", "auth", scope("read")),
+        policy("c", "cache", json!({})),
+    ];
+    let configuration = routes(&rows);
+    let [a, b, c] = [0, 1, 2]
+        .map(|route| configuration.virtual_hosts[0].routes[route].metadata.clone().unwrap().filter_metadata);
+    assert_eq!(a["ferrox.auth"], c["ferrox.auth"]);
+    assert_ne!(a["ferrox.auth"], b["ferrox.auth"]);
+    assert_eq!((a.len(), c.len()), (1, 2));
+}
+
+#[test]
 fn without_auth_nobody_can_bring_an_identity() {
     let bare = only_route(route("r", "/"));
     assert_eq!(bare.request_headers_to_remove, ferrox_policy::identity::header::ALL);
