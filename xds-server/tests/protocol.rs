@@ -168,6 +168,7 @@ async fn what_breaks_the_protocol_is_refused_with_a_status_that_says_why() {
     };
     for (bad, reason) in [
         (without_node, "must carry a node"),
+        (request(&"g".repeat(1025), Kind::Cluster, &[]), "1024 bytes at most"),
         (with_type(""), "needs a type_url"),
         (with_type("type.googleapis.com/x.Y"), "'type.googleapis.com/x.Y' is not served"),
     ] {

@@ -7,8 +7,8 @@
 //! | `PUT /v1/cache/{name}` with [`TTL_HEADER`], the entry's bytes | 204 |
 //!
 //! `{name}` is 64 lower-case hex digits ([`crate::key::Key::digest`]). Any of them answers 400 for a request
-//! that makes no sense, 413 for one that is too large, 503 when Redis cannot be used and 504 when it did not answer in time; the
-//! body is then a sentence for the log.
+//! that makes no sense, 408 when its body did not come in time, 413 when it is too large, 503 when Redis cannot be used
+//! and 504 when it did not answer in time; the body is then a sentence for the log.
 
 use serde::{Deserialize, Serialize};
 

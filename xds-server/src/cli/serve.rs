@@ -101,7 +101,7 @@ impl Serve {
         let admin_router = Admin::new(nodes, publication, &metrics).router();
 
         let (stop, stopping) = watch::channel(());
-        let publishing = tokio::spawn(publisher.run());
+        let mut publishing = tokio::spawn(publisher.run());
         let mut servers = tokio::task::JoinSet::new();
         servers.spawn(serve_xds(xds_server, xds, routes, stopped(stopping.clone())));
         servers.spawn(serve_admin(admin, admin_router, stopped(stopping)));
@@ -109,6 +109,11 @@ impl Serve {
         tokio::select! {
             signal = terminated() => signal?,
             ended = servers.join_next() => return Err(unexpected(ended)),
+            // Without it nothing would ever change again; whoever watches the process starts it anew.
+            ended = &mut publishing => {
+                let reason = ended.err().map_or_else(String::new, |error| error.to_string());
+                return Err(CliError::Stopped("the publisher", reason));
+            }
         }
         tracing::info!("stopping");
         // Ending the publisher drops the sender of releases, and with it ends every stream.

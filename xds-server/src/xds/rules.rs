@@ -61,6 +61,22 @@ fn acknowledge(session: &mut Session<Delta>, response: &Response) -> Option<Outc
     session.on_request(response.kind, ack(response), delta(&[], &[]))
 }
 
+/// The route configuration of these tests, whose content says where it leads.
+fn routes(content: &str) -> (Kind, &str, &str) {
+    (Kind::RouteConfiguration, "r", content)
+}
+
+/// A client that runs a cluster and routes to it.
+fn routing_to_a() -> Session<Delta> {
+    let mut session = session::<Delta>(&[CLUSTER_A, routes("to a")]);
+    for (kind, names) in [(Kind::Cluster, &[][..]), (Kind::RouteConfiguration, &["r"])] {
+        session.on_request(kind, None, delta(names, &[]));
+        let response = session.next().unwrap();
+        acknowledge(&mut session, &response);
+    }
+    session
+}
+
 const CLUSTER_A: (Kind, &str, &str) = (Kind::Cluster, "a", "1");
 const ENDPOINTS_A: (Kind, &str, &str) = (Kind::Endpoints, "a", "1");
 
@@ -289,14 +305,7 @@ fn after_a_reconnect_what_is_gone_is_removed() {
 
 #[test]
 fn a_cluster_goes_only_when_the_routes_without_it_are_acknowledged() {
-    let routes = |content| (Kind::RouteConfiguration, "r", content);
-    let mut session = session::<Delta>(&[CLUSTER_A, routes("to a")]);
-    session.on_request(Kind::Cluster, None, delta(&[], &[]));
-    let response = session.next().unwrap();
-    acknowledge(&mut session, &response);
-    session.on_request(Kind::RouteConfiguration, None, delta(&["r"], &[]));
-    let response = session.next().unwrap();
-    acknowledge(&mut session, &response);
+    let mut session = routing_to_a();
 
     session.on_snapshot(snapshot(&[(Kind::Cluster, "b", "1"), routes("to b")]));
     let clusters = session.next().unwrap();
@@ -384,14 +393,7 @@ fn what_becomes_listed_is_sent_to_a_wildcard_and_what_becomes_unlisted_is_remove
 
 #[test]
 fn a_cluster_that_becomes_unlisted_stays_until_the_routes_without_it_are_acknowledged() {
-    let routes = |content| (Kind::RouteConfiguration, "r", content);
-    let mut session = session::<Delta>(&[CLUSTER_A, routes("to a")]);
-    session.on_request(Kind::Cluster, None, delta(&[], &[]));
-    let response = session.next().unwrap();
-    acknowledge(&mut session, &response);
-    session.on_request(Kind::RouteConfiguration, None, delta(&["r"], &[]));
-    let response = session.next().unwrap();
-    acknowledge(&mut session, &response);
+    let mut session = routing_to_a();
     session.on_snapshot(with_unlisted(&[routes("to nothing")], &[CLUSTER_A]));
     let new_routes = session.next().unwrap();
     assert_eq!(new_routes.kind, Kind::RouteConfiguration);
@@ -432,7 +434,6 @@ fn routes_wait_for_the_endpoints_of_a_new_cluster() {
 }
 
 fn routes_wait<S: Subscription>(request: &dyn Fn(&[&str]) -> S::Request) {
-    let routes = |content| (Kind::RouteConfiguration, "r", content);
     let mut session = session::<S>(&[CLUSTER_A, ENDPOINTS_A, routes("to a")]);
     for (kind, names) in
         [(Kind::Cluster, &[][..]), (Kind::Endpoints, &["a"]), (Kind::RouteConfiguration, &["r"])]
@@ -454,7 +455,6 @@ fn routes_wait<S: Subscription>(request: &dyn Fn(&[&str]) -> S::Request) {
 
 #[test]
 fn routes_do_not_wait_for_endpoints_without_end() {
-    let routes = |content| (Kind::RouteConfiguration, "r", content);
     let mut session = session::<Delta>(&[routes("to nothing")]);
     for (kind, names) in
         [(Kind::Cluster, &[][..]), (Kind::Endpoints, &["x"]), (Kind::RouteConfiguration, &["r"])]

@@ -31,6 +31,9 @@ pub(super) struct Link {
 /// Most names that a stream can subscribe to, so that its memory is bounded.
 const MAX_NAMES: usize = 250_000;
 
+/// Longest `node.id` and `node.cluster` in bytes: they are kept and logged.
+const MAX_NODE_NAME: usize = 1024;
+
 type Responses<P> = mpsc::Sender<Result<<P as Protocol>::Response, Status>>;
 
 /// Serves one client until it leaves, breaks the protocol, or the server stops.
@@ -59,6 +62,10 @@ async fn run<P: Protocol>(
     let Some(Ok(mut first)) = requests.next().await else { return Ok(()) };
     let node = P::node(&mut first)
         .ok_or_else(|| Status::invalid_argument("the first request of a stream must carry a node"))?;
+    if node.id.len() > MAX_NODE_NAME || node.cluster.len() > MAX_NODE_NAME {
+        let reason = format!("node.id and node.cluster can have {MAX_NODE_NAME} bytes at most");
+        return Err(Status::invalid_argument(reason));
+    }
     if let Err(denied) = link.peer.admit(&node) {
         link.observer.observe(link.id, Event::Denied { node });
         return Err(Status::permission_denied(denied.to_string()));

@@ -47,7 +47,21 @@ fn node(message: NodeMessage) -> Node {
         None => String::new(),
     };
     let agent = format!("{} {version}", message.user_agent_name).trim().to_owned();
-    Node { id: message.id, cluster: message.cluster, agent }
+    Node { id: message.id, cluster: message.cluster, agent: shortened(agent, MAX_AGENT) }
+}
+
+// A client chooses these texts, and they are kept and logged.
+
+/// Most bytes of a proxy's name and version.
+const MAX_AGENT: usize = 256;
+/// Most bytes of a nonce; ours are shorter, and a longer one is none of ours.
+const MAX_NONCE: usize = 64;
+/// Most bytes of the reason for a refusal. Envoy lists every resource that it refuses.
+const MAX_REFUSAL: usize = 16 << 10;
+
+fn shortened(mut text: String, max: usize) -> String {
+    text.truncate(text.floor_char_boundary(max));
+    text
 }
 
 /// Which kind a request is about. A stream for one kind has it without saying (xDS protocol, "Resource types").
@@ -67,7 +81,8 @@ fn kind(type_url: &str, only: Option<Kind>) -> Result<Kind, Status> {
 }
 
 fn answer(nonce: String, error_detail: Option<envoy_types::pb::google::rpc::Status>) -> Option<Answer> {
-    (!nonce.is_empty()).then(|| Answer { nonce, refusal: error_detail.map(|detail| detail.message) })
+    let refusal = error_detail.map(|detail| shortened(detail.message, MAX_REFUSAL));
+    (!nonce.is_empty()).then(|| Answer { nonce: shortened(nonce, MAX_NONCE), refusal })
 }
 
 /// `envoy.service.discovery.v3.DeltaDiscoveryResponse`, with resources that are encoded already.
@@ -182,6 +197,21 @@ mod tests {
                 changed: Vec::new(),
             },
         }
+    }
+
+    #[test]
+    fn what_a_client_says_is_cut_before_it_is_kept() {
+        let detail = envoy_types::pb::google::rpc::Status {
+            message: "\u{e9}".repeat(MAX_REFUSAL),
+            ..Default::default()
+        };
+        let answer = answer("n".repeat(MAX_NONCE + 1), Some(detail)).unwrap();
+        assert_eq!(
+            (answer.nonce.len(), answer.refusal.map(|text| text.len())),
+            (MAX_NONCE, Some(MAX_REFUSAL))
+        );
+        let agent = node(NodeMessage { user_agent_name: "a".repeat(9999), ..NodeMessage::default() }).agent;
+        assert_eq!(agent.len(), MAX_AGENT);
     }
 
     #[test]
