@@ -101,6 +101,9 @@ async fn rows_that_make_no_sense_are_refused_as_a_whole_and_the_last_good_releas
     assert_eq!(gateway.get("/r").await.unwrap().status(), 200);
     assert_eq!(gateway.get("/new").await.unwrap().status(), 404);
     assert_eq!(gateway.status().await.unwrap()["release"]["id"], release);
+    // So says the dry run.
+    let (code, complaint) = dry_run(&gateway);
+    assert!(code == Some(1) && complaint.contains(&problem), "{complaint}");
 
     // The same holds after a restart.
     gateway.control_plane.service().stop().await.unwrap();
@@ -111,6 +114,14 @@ async fn rows_that_make_no_sense_are_refused_as_a_whole_and_the_last_good_releas
     gateway.sql("delete from route_policies").await.unwrap();
     gateway.until("/new", 200).await.unwrap();
     assert_eq!(gateway.status().await.unwrap()["problems"], serde_json::json!([]));
+    assert_eq!(dry_run(&gateway), (Some(0), String::new()));
+}
+
+/// The exit status of `ferrox check`, and what it complains of.
+fn dry_run(gateway: &Gateway) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(ferrox_testbed::binaries::ours("ferrox").unwrap());
+    let output = command.arg("check").env("FERROX_DATABASE_URL", gateway.database_url()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
