@@ -468,3 +468,35 @@ fn routes_do_not_wait_for_endpoints_without_end() {
     session.on_grace_over();
     assert_eq!(session.next().unwrap().kind, Kind::RouteConfiguration);
 }
+
+#[test]
+fn what_is_held_back_from_removal_is_not_taken_for_its_successor() {
+    let mut session = session::<Delta>(&[CLUSTER_A, ENDPOINTS_A, routes("to a")]);
+    let subscriptions: [(Kind, &[&str]); 3] =
+        [(Kind::Cluster, &[]), (Kind::Endpoints, &["a"]), (Kind::RouteConfiguration, &["r"])];
+    for (kind, names) in subscriptions {
+        session.on_request(kind, None, delta(names, &[]));
+        let response = session.next().unwrap();
+        acknowledge(&mut session, &response);
+    }
+    session.on_snapshot(with_unlisted(&[routes("to nothing")], &[CLUSTER_A, (Kind::Endpoints, "a", "2")]));
+    let new_routes = session.next().unwrap();
+    assert_eq!((new_routes.kind, session.next()), (Kind::RouteConfiguration, None));
+    acknowledge(&mut session, &new_routes);
+    assert_eq!(session.next().unwrap().update.removed, ["a"]);
+    let endpoints = session.next().unwrap();
+    assert_eq!((endpoints.kind, names(&endpoints)), (Kind::Endpoints, vec!["a"]));
+}
+
+#[test]
+fn an_ack_of_an_earlier_response_does_not_count_for_the_later_one() {
+    let mut session = routing_to_a();
+    session.on_snapshot(snapshot(&[CLUSTER_A, routes("to a still")]));
+    let earlier = session.next().unwrap();
+    session.on_snapshot(snapshot(&[routes("to nothing")]));
+    let later = session.next().unwrap();
+    acknowledge(&mut session, &earlier);
+    assert_eq!(session.next(), None, "the client may still route to the cluster");
+    acknowledge(&mut session, &later);
+    assert_eq!(session.next().unwrap().update.removed, ["a"]);
+}
