@@ -19,7 +19,7 @@ use crate::{
     model::{Model, Problem},
     snapshot::Gateways,
     store::{Changes, Release, Rows, Store, StoreError},
-    translate::{Settings, translate},
+    translate::{Settings, Translator},
 };
 
 /// Pause before PostgreSQL is tried again.
@@ -90,7 +90,7 @@ pub struct Merge {
 /// Publishes what the rows say, and every change of them.
 pub struct Publisher {
     store: Store,
-    settings: Settings,
+    translator: Translator,
     merge: Merge,
     releases: watch::Sender<Option<Arc<Gateways>>>,
     publication: Publication,
@@ -106,7 +106,7 @@ impl Publisher {
         releases: watch::Sender<Option<Arc<Gateways>>>,
         publication: Publication,
     ) -> Self {
-        Self { store, settings, merge, releases, publication }
+        Self { store, translator: Translator::new(settings), merge, releases, publication }
     }
 
     /// Runs for ever.
@@ -154,7 +154,7 @@ impl Publisher {
         }
     }
 
-    async fn take(&self, rows: Rows) -> Result<(), StoreError> {
+    async fn take(&mut self, rows: Rows) -> Result<(), StoreError> {
         match Model::parse(&rows) {
             Ok(model) => {
                 let release = self.store.record_release(&rows).await?;
@@ -166,12 +166,12 @@ impl Publisher {
         }
     }
 
-    fn serve(&self, model: &Model, release: &Release) {
+    fn serve(&mut self, model: &Model, release: &Release) {
         let served = self.publication.status().release;
         if served.is_some_and(|served| served.id == release.id) {
             return;
         }
-        let resources = translate(model, &self.settings);
+        let resources = self.translator.translate(model);
         let gateways: Vec<_> = resources.keys().cloned().collect();
         let before = self.releases.borrow().clone().unwrap_or_default();
         self.releases.send_replace(Some(Arc::new(before.succeeded_by(resources))));
@@ -183,7 +183,7 @@ impl Publisher {
         self.publication.update(|status| status.release = Some(release));
     }
 
-    async fn refuse(&self, problems: &[Problem]) -> Result<(), StoreError> {
+    async fn refuse(&mut self, problems: &[Problem]) -> Result<(), StoreError> {
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         if self.publication.status().problems != shown {
             for problem in &shown {
@@ -198,7 +198,7 @@ impl Publisher {
     }
 
     /// After a restart with rows that make no sense: what was served before is served again.
-    async fn serve_last_release(&self) -> Result<(), StoreError> {
+    async fn serve_last_release(&mut self) -> Result<(), StoreError> {
         let Some((release, rows)) = self.store.last_release().await? else {
             tracing::error!("there is no earlier release, so nothing is served");
             return Ok(());

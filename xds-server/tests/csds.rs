@@ -256,7 +256,7 @@ async fn what_may_hold_secrets_and_what_is_not_asked_for_is_shown_without_conten
             .map(|((kind, _), _)| kind)
             .collect()
     };
-    let open = [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::RouteConfiguration];
+    let open = [Kind::Cluster, Kind::Endpoints, Kind::Listener, Kind::RouteConfiguration, Kind::ScopedRoutes];
     assert_eq!(with_content(control.shown("n").await), open);
 
     let request = ClientStatusRequest { exclude_resource_contents: true, ..about([]) };

@@ -10,7 +10,7 @@
 
 mod sample;
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, sync::Arc};
 
 use envoy_types::pb::{
     envoy::{
@@ -22,16 +22,17 @@ use envoy_types::pb::{
             },
             endpoint::v3::ClusterLoadAssignment,
             listener::v3::{Listener, filter::ConfigType},
-            route::v3::RouteConfiguration,
+            route::v3::{RouteConfiguration, ScopedRouteConfiguration},
         },
         extensions::filters::network::http_connection_manager::v3::{
-            HttpConnectionManager, http_connection_manager::RouteSpecifier, http_filter,
+            HttpConnectionManager, ScopedRouteConfigurationsList, http_connection_manager::RouteSpecifier,
+            http_filter, scoped_routes::ConfigSpecifier,
         },
     },
     google::protobuf::Any,
 };
 use ferrox_xds_server::{
-    snapshot::{Kind, Snapshot},
+    snapshot::{Kind, Resource, Snapshot},
     translate::{LISTENER, ROUTE_CONFIGURATION},
 };
 use prost::{Message, Name};
@@ -70,15 +71,29 @@ fn listener(snapshot: &Snapshot) -> Listener {
 
 fn inline(snapshot: &Snapshot, config: &Any) -> Any {
     let mut manager = HttpConnectionManager::decode(config.value.as_slice()).unwrap();
-    let routes = snapshot.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).unwrap().encoded();
-    let routes = RouteConfiguration::decode(routes.as_ref()).unwrap();
-    manager.route_specifier = Some(RouteSpecifier::RouteConfig(routes));
+    match &mut manager.route_specifier {
+        Some(RouteSpecifier::ScopedRoutes(scoped)) => {
+            scoped.config_specifier = Some(ConfigSpecifier::ScopedRouteConfigurationsList(scopes(snapshot)));
+        }
+        specifier => *specifier = Some(RouteSpecifier::RouteConfig(routes(snapshot))),
+    }
     let discovered = |config: &Option<http_filter::ConfigType>| {
         matches!(config, Some(http_filter::ConfigType::ConfigDiscovery(_)))
     };
     assert_eq!(manager.http_filters.iter().filter(|filter| discovered(&filter.config_type)).count(), 4);
     manager.http_filters.retain(|filter| !discovered(&filter.config_type));
     Any { type_url: HttpConnectionManager::type_url(), value: manager.encode_to_vec() }
+}
+
+fn routes(snapshot: &Snapshot) -> RouteConfiguration {
+    let routes = snapshot.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).unwrap().encoded();
+    RouteConfiguration::decode(routes.as_ref()).unwrap()
+}
+
+fn scopes(snapshot: &Snapshot) -> ScopedRouteConfigurationsList {
+    let scopes = snapshot.all(Kind::ScopedRoutes);
+    let decode = |scope: &Arc<Resource>| ScopedRouteConfiguration::decode(scope.encoded().as_ref()).unwrap();
+    ScopedRouteConfigurationsList { scoped_route_configurations: scopes.map(decode).collect() }
 }
 
 /// The last words of Envoy's dry run, when it refused.
@@ -98,12 +113,14 @@ fn refusal(bootstrap: &Bootstrap) -> Option<String> {
 
 #[test]
 fn envoy_accepts_the_sample() {
-    assert_eq!(refusal(&bootstrap(&sample::snapshot())), None);
+    for gateway in ["ferrox", "edge"] {
+        assert_eq!(refusal(&bootstrap(&sample::snapshot(gateway))), None, "{gateway}");
+    }
 }
 
 #[test]
 fn envoy_would_have_refused_a_broken_resource() {
-    let mut bootstrap = bootstrap(&sample::snapshot());
+    let mut bootstrap = bootstrap(&sample::snapshot("ferrox"));
     bootstrap.static_resources.as_mut().unwrap().clusters[0].connect_timeout = None;
     bootstrap.static_resources.as_mut().unwrap().clusters[0].name.clear();
     assert!(refusal(&bootstrap).expect("a cluster without a name").contains("Name"));

@@ -13,9 +13,9 @@ use std::{fmt::Write, fs, path::Path};
 
 use ferrox_xds_server::snapshot::Kind;
 
-fn compare(file: &str, kind: Kind) {
+fn compare(file: &str, gateway: &str, kind: Kind) {
     let mut text = String::new();
-    for resource in sample::snapshot().all(kind) {
+    for resource in sample::snapshot(gateway).all(kind) {
         let rendered = render::render(kind.type_url(), resource.encoded());
         writeln!(text, "# {}\n{rendered}", resource.name()).unwrap();
     }
@@ -30,25 +30,30 @@ fn compare(file: &str, kind: Kind) {
 
 #[test]
 fn clusters_are_as_reviewed() {
-    compare("clusters.txt", Kind::Cluster);
+    compare("clusters.txt", "ferrox", Kind::Cluster);
 }
 
 #[test]
 fn endpoints_are_as_reviewed() {
-    compare("endpoints.txt", Kind::Endpoints);
+    compare("endpoints.txt", "ferrox", Kind::Endpoints);
 }
 
 #[test]
 fn filters_are_as_reviewed() {
-    compare("filters.txt", Kind::ExtensionConfig);
+    compare("filters.txt", "ferrox", Kind::ExtensionConfig);
 }
 
 #[test]
 fn the_listener_is_as_reviewed() {
-    compare("listener.txt", Kind::Listener);
+    compare("listener.txt", "ferrox", Kind::Listener);
 }
 
 #[test]
 fn routes_are_as_reviewed() {
-    compare("routes.txt", Kind::RouteConfiguration);
+    compare("routes.txt", "ferrox", Kind::RouteConfiguration);
+}
+
+#[test]
+fn the_scopes_of_a_gateway_that_shards_are_as_reviewed() {
+    compare("scopes.txt", "edge", Kind::ScopedRoutes);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use envoy_types::pb::envoy::{
-    config::route::v3::RouteConfiguration,
+    config::route::v3::{RouteConfiguration, ScopedRouteConfiguration},
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse},
 };
 use ferrox_testbed::{
@@ -22,8 +22,8 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::{
     Failure, Options,
     call::Connection,
-    proxy::{ROUTES, node, open},
-    rows::Rows,
+    proxy::{SCOPES, node, open},
+    rows::{Rows, Sharding},
     server::Server,
     table::{Measurement, Times},
 };
@@ -83,10 +83,8 @@ impl Bed {
     pub(crate) async fn serve(&mut self, options: &Options) -> Result<(Server, Measurement), Failure> {
         let address = self.xds();
         let started = Instant::now();
-        let (served, answered) = tokio::join!(
-            self.control_plane.start(),
-            timeout(PATIENCE, first_answer(address, self.rows.routes))
-        );
+        let (served, answered) =
+            tokio::join!(self.control_plane.start(), timeout(PATIENCE, first_answer(address, self.rows)));
         served?;
         let (at, bytes) = answered??;
         let id = self.control_plane.service().id().ok_or("the control plane does not run")?;
@@ -132,7 +130,7 @@ fn has_accepted(node: &serde_json::Value) -> bool {
 }
 
 /// Asks for the routes until they come; returns when, and the size of the answer.
-async fn first_answer(address: std::net::SocketAddr, routes: usize) -> Result<(Instant, usize), Failure> {
+async fn first_answer(address: std::net::SocketAddr, rows: Rows) -> Result<(Instant, usize), Failure> {
     let connection = loop {
         match Connection::open(address).await {
             Ok(connection) => break connection,
@@ -141,8 +139,11 @@ async fn first_answer(address: std::net::SocketAddr, routes: usize) -> Result<(I
     };
     let request = DeltaDiscoveryRequest {
         node: node("first".to_owned()),
-        type_url: ROUTES.to_owned(),
-        resource_names_subscribe: vec!["ferrox".to_owned()],
+        type_url: rows.sharding.routes().to_owned(),
+        resource_names_subscribe: match rows.sharding {
+            Sharding::None => vec!["ferrox".to_owned()],
+            Sharding::Host => Vec::new(),
+        },
         ..DeltaDiscoveryRequest::default()
     };
     let (_sender, mut receiver) = open(&connection, Protocol::Delta, &request).await?;
@@ -154,8 +155,8 @@ async fn first_answer(address: std::net::SocketAddr, routes: usize) -> Result<(I
     let length = length.await?;
     let at = Instant::now();
     let found = count_routes(&message)?;
-    if found != routes {
-        return Err(format!("the first answer has {found} routes instead of {routes}").into());
+    if found != rows.routes {
+        return Err(format!("the first answer has {found} routes instead of {}", rows.routes).into());
     }
     Ok((at, length))
 }
@@ -164,7 +165,11 @@ fn count_routes(message: &[u8]) -> Result<usize, Failure> {
     let mut count = 0;
     for resource in DeltaDiscoveryResponse::decode(message)?.resources {
         let any = resource.resource.ok_or("a resource has no content")?;
-        let configuration = RouteConfiguration::decode(any.value.as_slice())?;
+        let configuration = match any.type_url.as_str() {
+            SCOPES => ScopedRouteConfiguration::decode(any.value.as_slice())?.route_configuration,
+            _ => Some(RouteConfiguration::decode(any.value.as_slice())?),
+        };
+        let configuration = configuration.ok_or("a scope has no routes")?;
         count += configuration.virtual_hosts.iter().map(|host| host.routes.len()).sum::<usize>();
     }
     Ok(count)

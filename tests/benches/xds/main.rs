@@ -22,7 +22,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use crate::{
     bed::Bed,
     fleet::{Fleet, Order},
-    rows::{Change, Rows},
+    rows::{Change, Rows, Sharding},
     server::Server,
     table::{Measurement, Table},
 };
@@ -45,6 +45,9 @@ struct Options {
     /// Routes; there is a host and an upstream for every ten of them
     #[arg(long, env = "FERROX_BENCH_ROUTES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(20..=99_999))]
     routes: u32,
+    /// How the gateway shards
+    #[arg(long, env = "FERROX_BENCH_SHARDING", default_value = "host")]
+    sharding: Sharding,
     /// Simulated proxies that start at once
     #[arg(long, env = "FERROX_BENCH_STARTING", default_value_t = 20)]
     starting: usize,
@@ -77,7 +80,8 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options, table: &mut Table) -> Result<(), Failure> {
     allow_many_files()?;
-    let mut bed = Bed::start(Rows { routes: usize::try_from(options.routes)? }).await?;
+    let mut bed =
+        Bed::start(Rows { routes: usize::try_from(options.routes)?, sharding: options.sharding }).await?;
     let (server, start) = bed.serve(options).await?;
     table.add(start);
     let order = |protocol, proxies| Order {
@@ -124,7 +128,7 @@ async fn fleet(
         let mut meter = Meter::start(format!("{name}: {}", change.name()), server)?;
         for number in numbers.by_ref().take(options.changes.into()) {
             let committed = bed.rows.change(&mut bed.database, change, number).await?;
-            let settled = fleet.accept(change.types(), server).await?;
+            let settled = fleet.accept(&change.types(bed.rows.sharding), server).await?;
             meter.took(committed, &settled);
         }
         table.add(meter.stop(server)?);

@@ -25,8 +25,7 @@ pub(crate) const FILTERS: &str = "type.googleapis.com/envoy.config.core.v3.Typed
 pub(crate) const LISTENERS: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 pub(crate) const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
-/// What a proxy has when it is up.
-const ALL: [&str; 5] = [CLUSTERS, ENDPOINTS, FILTERS, LISTENERS, ROUTES];
+pub(crate) const SCOPES: &str = "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration";
 
 const SERVICE: &str = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 
@@ -118,13 +117,15 @@ impl Proxy {
             }
         };
         let mut this = Self { protocol, rows, sender, receiver, last: BTreeMap::new(), warming: None };
+        // What a proxy has when it is up.
+        let all = [CLUSTERS, ENDPOINTS, FILTERS, LISTENERS, rows.sharding.routes()];
         loop {
             let mut scanner = Scanner::default();
             let bytes = this.receiver.message(|piece| scanner.take(piece)).await?;
             let summary = scanner.finish()?;
             let type_url = summary.type_url.clone();
             this.accept(summary)?;
-            let is_up = ALL.iter().all(|kind| this.last.contains_key(*kind));
+            let is_up = all.iter().all(|kind| this.last.contains_key(*kind));
             if is_up {
                 turn = None;
             }
@@ -155,7 +156,7 @@ impl Proxy {
         }
         let follows: &[&str] = match type_url.as_str() {
             CLUSTERS if is_first => &[ENDPOINTS, LISTENERS],
-            LISTENERS if is_first => &[FILTERS, ROUTES],
+            LISTENERS if is_first => &[FILTERS, self.rows.sharding.routes()],
             _ => &[],
         };
         follows.iter().try_for_each(|type_url| self.request(type_url))

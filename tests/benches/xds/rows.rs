@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::{
     Failure,
-    proxy::{CLUSTERS, ENDPOINTS, ROUTES},
+    proxy::{CLUSTERS, ENDPOINTS, ROUTES, SCOPES},
 };
 
 /// Routes of one host, and of one upstream.
@@ -20,6 +20,31 @@ pub(crate) const LIVE_HOST: &str = "h0000.example.com";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rows {
     pub(crate) routes: usize,
+    pub(crate) sharding: Sharding,
+}
+
+/// How the routes of the gateway are cut into resources.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Sharding {
+    None,
+    Host,
+}
+
+impl Sharding {
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Host => "host",
+        }
+    }
+
+    /// The type of the resources in which routes come.
+    pub(crate) fn routes(self) -> &'static str {
+        match self {
+            Self::None => ROUTES,
+            Self::Host => SCOPES,
+        }
+    }
 }
 
 /// One row that is changed.
@@ -42,11 +67,11 @@ impl Change {
     }
 
     /// Types of what every proxy is sent for it. Endpoints come again with their cluster.
-    pub(crate) fn types(self) -> &'static [&'static str] {
+    pub(crate) fn types(self, sharding: Sharding) -> Vec<&'static str> {
         match self {
-            Self::Route => &[ROUTES],
-            Self::Endpoint => &[ENDPOINTS],
-            Self::Upstream => &[CLUSTERS, ENDPOINTS],
+            Self::Route => vec![sharding.routes()],
+            Self::Endpoint => vec![ENDPOINTS],
+            Self::Upstream => vec![CLUSTERS, ENDPOINTS],
         }
     }
 
@@ -84,8 +109,10 @@ impl Rows {
     /// Inserts all rows. The first endpoint of the first upstream is at `port`; nobody listens at the others.
     pub(crate) async fn insert(self, connection: &mut PgConnection, port: u16) -> Result<(), Failure> {
         let (routes, hosts) = (self.routes - 1, self.hosts() - 1);
+        let sharding = self.sharding.name();
         let statements = format!(
             r#"
+            update gateways set sharding = '{sharding}';
             insert into upstreams (name)
                 select 'u' || lpad(n::text, 4, '0') from generate_series(0, {hosts}) n;
             insert into endpoints (upstream, address, port)

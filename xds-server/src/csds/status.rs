@@ -73,7 +73,10 @@ fn take(left: &mut usize, bytes: usize) -> Option<()> {
 
 /// Whether resources of a kind hold no secrets. Configurations of filters hold consumers' credentials and keys.
 fn is_public(kind: Kind) -> bool {
-    matches!(kind, Kind::Cluster | Kind::Endpoints | Kind::Listener | Kind::RouteConfiguration)
+    matches!(
+        kind,
+        Kind::Cluster | Kind::Endpoints | Kind::Listener | Kind::RouteConfiguration | Kind::ScopedRoutes
+    )
 }
 
 /// Where a node stands with one kind of resource.

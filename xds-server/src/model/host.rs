@@ -45,6 +45,12 @@ impl HostPattern {
         }
     }
 
+    /// Whether it matches one host only.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        matches!(self.0, Kind::Exact(_))
+    }
+
     /// Every pattern that matches all that this one matches: itself, wider suffixes, any; from the most to the least
     /// specific.
     #[must_use]

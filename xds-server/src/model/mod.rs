@@ -10,15 +10,14 @@ mod path;
 mod policies;
 mod problem;
 mod route;
+mod selection;
 mod upstream;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use ferrox_policy::auth::AuthConfig;
 
+pub use gateway::{Gateway, Sharding};
 pub use host::HostPattern;
 pub use method::Method;
 pub use name::{GatewayName, RouteName, UpstreamName};
@@ -28,15 +27,16 @@ pub use problem::Problem;
 pub use route::Route;
 pub use upstream::{Breaker, Upstream};
 
+use self::{route::References, selection::Selection};
 use crate::store::Rows;
 
 /// A whole configuration in which every reference leads somewhere and every policy works.
 #[derive(Clone, PartialEq)]
 pub struct Model {
-    gateways: BTreeSet<GatewayName>,
-    upstreams: BTreeMap<UpstreamName, Upstream>,
-    routes: BTreeMap<RouteName, Route>,
-    auth: AuthConfig,
+    gateways: BTreeMap<GatewayName, Gateway>,
+    upstreams: BTreeMap<UpstreamName, Arc<Upstream>>,
+    routes: BTreeMap<RouteName, Arc<Route>>,
+    auth: Arc<AuthConfig>,
 }
 
 impl Model {
@@ -47,30 +47,37 @@ impl Model {
     pub fn parse(rows: &Rows) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let gateways = gateway::parse_all(rows, &mut problems);
-        let upstreams = upstream::parse_all(rows, &mut problems);
-        let routes = route::parse_all(rows, &mut problems);
+        let selection = Selection::all(rows);
+        let upstreams = upstream::parse_all(&selection, &mut problems);
+        let routes = route::parse_all(&selection, &References::new(rows, &gateways), &mut problems);
         overlap::check(&routes, &mut problems);
-        let auth = auth::parse(rows, &mut problems);
+        let auth = Arc::new(auth::parse(rows, &mut problems));
         if problems.is_empty() { Ok(Self { gateways, upstreams, routes, auth }) } else { Err(problems) }
     }
 
     /// The gateways by name.
-    pub fn gateways(&self) -> impl Iterator<Item = &GatewayName> {
-        self.gateways.iter()
+    pub fn gateways(&self) -> impl Iterator<Item = &Gateway> {
+        self.gateways.values()
     }
 
-    /// The upstreams by name.
-    pub fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+    /// A gateway.
+    #[must_use]
+    pub fn gateway(&self, name: &GatewayName) -> Option<&Gateway> {
+        self.gateways.get(name)
+    }
+
+    /// The upstreams by name. One is the same `Arc` in a model and its successor if it has not changed.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
         self.upstreams.values()
     }
 
-    /// The routes by name.
-    pub fn routes(&self) -> impl Iterator<Item = &Route> {
+    /// The routes by name. One is the same `Arc` in a model and its successor if it has not changed.
+    pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.values()
     }
 
     /// The routes that are part of a gateway, by name.
-    pub fn routes_of(&self, gateway: &GatewayName) -> impl Iterator<Item = &Route> {
+    pub fn routes_of(&self, gateway: &GatewayName) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.values().filter(move |route| route.gateways.contains(gateway))
     }
 

@@ -1,6 +1,9 @@
 //! Routes between which nothing decides.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     GatewayName, HostPattern, PathMatch, Route, RouteName,
@@ -13,7 +16,7 @@ type Place<'a> = (&'a GatewayName, &'a HostPattern, &'a PathMatch, i32);
 /// Refuses two routes that match the same requests with the same right: a common gateway and host, the same path, the
 /// same priority and a common method. A route for some methods goes before one for any, so these two may stand
 /// together.
-pub(super) fn check(routes: &BTreeMap<RouteName, Route>, problems: &mut Vec<Problem>) {
+pub(super) fn check(routes: &BTreeMap<RouteName, Arc<Route>>, problems: &mut Vec<Problem>) {
     let mut equals: HashMap<Place<'_>, Vec<&Route>> = HashMap::with_capacity(routes.len());
     let mut reported = BTreeSet::new();
     for route in routes.values() {

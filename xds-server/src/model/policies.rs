@@ -12,8 +12,12 @@ use ferrox_policy::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::problem::{Problem, RowCheck};
-use crate::store::{RoutePolicyRow, Rows};
+use super::{
+    problem::{Problem, RowCheck},
+    route::References,
+    selection::Selection,
+};
+use crate::store::RoutePolicyRow;
 
 /// The policies of a route. A filter without one is switched off for the route.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,17 +33,17 @@ pub struct Policies {
 const TABLE: &str = "route_policies";
 
 pub(super) fn parse_all<'a>(
-    rows: &'a Rows,
+    rows: &Selection<'a>,
     routes: &HashSet<&str>,
+    references: &References<'_>,
     problems: &mut Vec<Problem>,
 ) -> HashMap<&'a str, Policies> {
-    let providers: HashSet<&str> = rows.jwt_providers.iter().map(|row| row.name.as_str()).collect();
-    let mut sorted: Vec<&RoutePolicyRow> = rows.route_policies.iter().collect();
+    let mut sorted = rows.route_policies.clone();
     sorted.sort_by_key(|row| &row.route);
     let of_one_route = sorted.chunk_by(|a, b| a.route == b.route);
     let parsed = of_one_route.filter_map(|policies| {
         let route = policies.first()?.route.as_str();
-        Some((route, parse_route(policies, routes.contains(route), &providers, problems)))
+        Some((route, parse_route(policies, routes.contains(route), &references.providers, problems)))
     });
     let mut by_route = HashMap::with_capacity(routes.len());
     by_route.extend(parsed);

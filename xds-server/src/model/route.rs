@@ -3,12 +3,15 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     num::NonZeroU32,
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
-    GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, UpstreamName, gateway, policies,
+    Gateway, GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, Sharding, UpstreamName,
+    policies,
     problem::{Problem, RowCheck},
+    selection::Selection,
 };
 use crate::store::{RouteRow, RouteUpstreamRow, Rows};
 
@@ -39,11 +42,42 @@ const TABLE: &str = "routes";
 const TARGETS: &str = "route_upstreams";
 const MAX_WEIGHT: i32 = 1_000_000;
 
-pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<RouteName, Route> {
+/// What routes may refer to.
+pub(super) struct References<'a> {
+    gateways: HashSet<&'a str>,
+    /// Of those that make sense.
+    sharding: HashMap<&'a str, Sharding>,
+    upstreams: HashSet<&'a str>,
+    pub(super) providers: HashSet<&'a str>,
+}
+
+impl<'a> References<'a> {
+    /// What is in the rows, also if it makes no sense, so that not everything that refers to it is refused too.
+    pub(super) fn new(rows: &'a Rows, gateways: &'a BTreeMap<GatewayName, Gateway>) -> Self {
+        Self {
+            gateways: rows.gateways.iter().map(|row| row.name.as_str()).collect(),
+            sharding: gateways.values().map(|gateway| (gateway.name.as_str(), gateway.sharding)).collect(),
+            upstreams: rows.upstreams.iter().map(|row| row.name.as_str()).collect(),
+            providers: rows.jwt_providers.iter().map(|row| row.name.as_str()).collect(),
+        }
+    }
+
+    fn gateway(&self, name: &str) -> Result<GatewayName, String> {
+        match self.gateways.contains(name) {
+            true => GatewayName::parse(name),
+            false => Err(format!("there is no gateway '{name}'")),
+        }
+    }
+}
+
+pub(super) fn parse_all(
+    rows: &Selection<'_>,
+    references: &References<'_>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<RouteName, Arc<Route>> {
     let known: HashSet<&str> = rows.routes.iter().map(|row| row.name.as_str()).collect();
-    let mut policies = policies::parse_all(rows, &known, problems);
-    let mut targets = parse_targets(rows, &known, problems);
-    let gateway = gateway::existing(rows);
+    let mut policies = policies::parse_all(rows, &known, references, problems);
+    let mut targets = parse_targets(rows, &known, references, problems);
     let mut routes = Vec::with_capacity(rows.routes.len());
     let mut seen = HashSet::with_capacity(rows.routes.len());
     for row in &rows.routes {
@@ -54,8 +88,8 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Ro
         }
         let policies = policies.remove(row.name.as_str()).unwrap_or_default();
         let targets = targets.remove(row.name.as_str());
-        if let Some(route) = parse(row, targets, policies, &gateway, &mut check) {
-            routes.push((route.name.clone(), route));
+        if let Some(route) = parse(row, targets, policies, references, &mut check) {
+            routes.push((route.name.clone(), Arc::new(route)));
         }
     }
     routes.into_iter().collect()
@@ -65,7 +99,7 @@ fn parse(
     row: &RouteRow,
     targets: Option<Targets>,
     policies: Policies,
-    gateway: impl Fn(&str) -> Result<GatewayName, String>,
+    references: &References<'_>,
     check: &mut RowCheck<'_>,
 ) -> Option<Route> {
     let name = check.keep("name", RouteName::parse(&row.name));
@@ -76,10 +110,11 @@ fn parse(
     let path = parse_path(row, check);
     let methods = parse_set("methods", &row.methods, Method::parse, check);
     let timeout = check.number("timeout_ms", row.timeout_ms, 1..=3_600_000);
-    let gateways = parse_set("gateways", &row.gateways, gateway, check);
+    let gateways = parse_set("gateways", &row.gateways, |name| references.gateway(name), check);
     if row.gateways.is_empty() {
         check.refuse("gateways", "needs at least one gateway");
     }
+    check_sharding(&hosts, &gateways, references, check);
     let targets = check.keep("", of_positive_weight(targets));
     Some(Route {
         name: name?,
@@ -92,6 +127,22 @@ fn parse(
         policies,
         gateways,
     })
+}
+
+/// A gateway that shards by host looks up a request by its whole host, so no pattern would ever be found.
+fn check_sharding(
+    hosts: &BTreeSet<HostPattern>,
+    gateways: &BTreeSet<GatewayName>,
+    references: &References<'_>,
+    check: &mut RowCheck<'_>,
+) {
+    let sharding =
+        |gateway: &&GatewayName| references.sharding.get(gateway.as_str()) == Some(&Sharding::Host);
+    let Some(gateway) = gateways.iter().find(sharding) else { return };
+    for host in hosts.iter().filter(|host| !host.is_exact()) {
+        let reason = format!("'{host}' is no exact host, as gateway '{gateway}' needs, which shards by host");
+        check.refuse("hosts", reason);
+    }
 }
 
 /// Parses each member of a list, none of which may mean the same as another.
@@ -143,17 +194,17 @@ fn of_positive_weight(targets: Option<Targets>) -> Result<BTreeMap<UpstreamName,
 }
 
 fn parse_targets<'a>(
-    rows: &'a Rows,
+    rows: &Selection<'a>,
     routes: &HashSet<&str>,
+    references: &References<'_>,
     problems: &mut Vec<Problem>,
 ) -> HashMap<&'a str, Targets> {
-    let upstreams: HashSet<&str> = rows.upstreams.iter().map(|row| row.name.as_str()).collect();
-    let mut sorted: Vec<&RouteUpstreamRow> = rows.route_upstreams.iter().collect();
+    let mut sorted = rows.route_upstreams.clone();
     sorted.sort_by_key(|row| &row.route);
     let of_one_route = sorted.chunk_by(|a, b| a.route == b.route);
     let parsed = of_one_route.filter_map(|targets| {
         let route = targets.first()?.route.as_str();
-        Some((route, parse_targets_of(targets, routes.contains(route), &upstreams, problems)))
+        Some((route, parse_targets_of(targets, routes.contains(route), references, problems)))
     });
     let mut by_route = HashMap::with_capacity(routes.len());
     by_route.extend(parsed);
@@ -163,7 +214,7 @@ fn parse_targets<'a>(
 fn parse_targets_of(
     rows: &[&RouteUpstreamRow],
     route_exists: bool,
-    upstreams: &HashSet<&str>,
+    references: &References<'_>,
     problems: &mut Vec<Problem>,
 ) -> Targets {
     let mut targets = Targets::default();
@@ -177,7 +228,7 @@ fn parse_targets_of(
         if !seen.insert(&row.upstream) {
             check.refuse("upstream", "stands twice");
             targets.refused = true;
-        } else if parse_target(row, upstreams, &mut targets, &mut check).is_none() {
+        } else if parse_target(row, references, &mut targets, &mut check).is_none() {
             targets.refused = true;
         }
     }
@@ -186,12 +237,12 @@ fn parse_targets_of(
 
 fn parse_target(
     row: &RouteUpstreamRow,
-    upstreams: &HashSet<&str>,
+    references: &References<'_>,
     targets: &mut Targets,
     check: &mut RowCheck<'_>,
 ) -> Option<()> {
     let weight = check.number("weight", row.weight, 0..=MAX_WEIGHT);
-    if !upstreams.contains(row.upstream.as_str()) {
+    if !references.upstreams.contains(row.upstream.as_str()) {
         check.refuse("upstream", format!("there is no upstream '{}'", row.upstream));
         return None;
     }

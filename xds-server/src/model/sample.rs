@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::store::{
-    EndpointRow, JwtProviderRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
+    EndpointRow, GatewayRow, JwtProviderRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
 };
 
 pub(crate) fn upstream(name: &str) -> UpstreamRow {
@@ -30,6 +30,10 @@ pub(crate) fn route(name: &str, prefix: &str) -> RouteRow {
         priority: 0,
         gateways: vec!["ferrox".to_owned()],
     }
+}
+
+pub(crate) fn gateway(name: &str, sharding: &str) -> GatewayRow {
+    GatewayRow { name: name.to_owned(), sharding: sharding.to_owned() }
 }
 
 pub(crate) fn target(route: &str, upstream: &str, weight: i32) -> RouteUpstreamRow {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{
-    sample::{policy, provider, sound, target},
+    sample::{gateway, policy, provider, sound, target},
     *,
 };
 use crate::store::{ApiKeyRow, ConsumerRow, RouteRow};
@@ -256,7 +256,7 @@ fn a_route_must_name_gateways_that_exist() {
 fn the_same_route_may_stand_in_two_gateways_but_not_twice_in_one() {
     let twins = |first: &[&str], second: &[&str]| {
         problems(|rows| {
-            rows.gateways.push(crate::store::GatewayRow { name: "other".to_owned() });
+            rows.gateways.push(gateway("other", "none"));
             rows.routes[1].path_prefix = rows.routes[0].path_prefix.clone();
             for (route, gateways) in rows.routes.iter_mut().zip([first, second]) {
                 route.gateways = gateways.iter().map(ToString::to_string).collect();
@@ -265,4 +265,25 @@ fn the_same_route_may_stand_in_two_gateways_but_not_twice_in_one() {
     };
     assert_eq!(twins(&["ferrox"], &["other"]), [""; 0]);
     assert_eq!(twins(&["ferrox"], &["other", "ferrox"]).len(), 1);
+}
+
+#[test]
+fn a_gateway_that_shards_by_host_takes_exact_hosts_only() {
+    let in_other = |hosts: &[&str]| {
+        problems(|rows| {
+            rows.gateways.push(gateway("other", "host"));
+            rows.routes[0].gateways.push("other".to_owned());
+            rows.routes[0].hosts = hosts.iter().map(ToString::to_string).collect();
+        })
+    };
+    assert_eq!(in_other(&["a.example.com", "[::1]"]), [""; 0]);
+    let reason = |host: &str| {
+        format!(
+            "routes 'orders': field hosts: '{host}' is no exact host, as gateway 'other' needs, which shards by host"
+        )
+    };
+    assert_eq!(in_other(&["*"]), [reason("*")]);
+    assert_eq!(in_other(&["a.com", "*.example.com"]), [reason("*.example.com")]);
+    let found = problem(|rows| rows.gateways.push(gateway("other", "path")));
+    assert_eq!(found, "gateways 'other': field sharding: 'path' must be none or host");
 }

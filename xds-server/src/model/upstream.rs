@@ -3,14 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::{IpAddr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use super::{
     UpstreamName,
     problem::{Problem, RowCheck},
+    selection::Selection,
 };
-use crate::store::{EndpointRow, Rows, UpstreamRow};
+use crate::store::{EndpointRow, UpstreamRow};
 
 /// A service and how Envoy treats it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,8 +47,11 @@ pub struct Breaker {
 const TABLE: &str = "upstreams";
 const ENDPOINTS: &str = "endpoints";
 
-pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<UpstreamName, Upstream> {
-    let mut upstreams = BTreeMap::new();
+pub(super) fn parse_all(
+    rows: &Selection<'_>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<UpstreamName, Arc<Upstream>> {
+    let mut upstreams: BTreeMap<_, Upstream> = BTreeMap::new();
     let mut seen = HashSet::new();
     for row in &rows.upstreams {
         let mut check = RowCheck::new(TABLE, &row.name, problems);
@@ -70,7 +75,7 @@ pub(super) fn parse_all(rows: &Rows, problems: &mut Vec<Problem>) -> BTreeMap<Up
             check.refuse("", "stands twice");
         }
     }
-    upstreams
+    upstreams.into_iter().map(|(name, upstream)| (name, Arc::new(upstream))).collect()
 }
 
 fn parse(row: &UpstreamRow, check: &mut RowCheck<'_>) -> Option<Upstream> {

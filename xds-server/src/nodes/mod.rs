@@ -95,6 +95,7 @@ fn name(kind: Kind) -> &'static str {
         Kind::ExtensionConfig => "extension_configs",
         Kind::Listener => "listeners",
         Kind::RouteConfiguration => "route_configurations",
+        Kind::ScopedRoutes => "scoped_routes",
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Gateways {
 impl Gateways {
     /// The release of these resources, which shares with this one what is the same in both.
     #[must_use]
-    pub fn succeeded_by(&self, resources: BTreeMap<String, Vec<Resource>>) -> Self {
+    pub fn succeeded_by<R: Into<Arc<Resource>>>(&self, resources: BTreeMap<String, Vec<R>>) -> Self {
         let by_name = resources.into_iter().map(|(name, resources)| {
             let snapshot = Arc::new(self.snapshot(&name).succeeded_by(resources));
             (name, snapshot)

@@ -19,18 +19,24 @@ pub enum Kind {
     Listener,
     /// Route configurations (RDS).
     RouteConfiguration,
+    /// Route configurations for a part of the requests each (SRDS).
+    ScopedRoutes,
 }
 
 impl Kind {
     /// Every kind, in the order in which a change is sent.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Cluster,
         Self::Endpoints,
         Self::Secret,
         Self::ExtensionConfig,
         Self::Listener,
         Self::RouteConfiguration,
+        Self::ScopedRoutes,
     ];
+
+    /// The kinds that lead requests to clusters.
+    pub const ROUTES: [Self; 2] = [Self::RouteConfiguration, Self::ScopedRoutes];
 
     /// The type URL of the kind.
     #[must_use]
@@ -42,6 +48,7 @@ impl Kind {
             Self::ExtensionConfig => "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             Self::Listener => "type.googleapis.com/envoy.config.listener.v3.Listener",
             Self::RouteConfiguration => "type.googleapis.com/envoy.config.route.v3.RouteConfiguration",
+            Self::ScopedRoutes => "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration",
         }
     }
 
@@ -52,10 +59,11 @@ impl Kind {
     }
 
     /// Whether a response to a state-of-the-world subscription holds every resource that is subscribed to, so that
-    /// an absent one counts as removed (xDS protocol, "Grouping resources into responses": LDS and CDS only).
+    /// an absent one counts as removed (xDS protocol, "Grouping resources into responses": LDS and CDS; Envoy takes SRDS so
+    /// too).
     #[must_use]
     pub fn is_full_state(self) -> bool {
-        matches!(self, Self::Cluster | Self::Listener)
+        matches!(self, Self::Cluster | Self::Listener | Self::ScopedRoutes)
     }
 }
 

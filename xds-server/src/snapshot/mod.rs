@@ -26,15 +26,15 @@ pub struct Snapshot {
 impl Snapshot {
     /// Collects resources. Of two with one kind and name the later stays.
     #[must_use]
-    pub fn new(resources: impl IntoIterator<Item = Resource>) -> Self {
+    pub fn new(resources: impl IntoIterator<Item = impl Into<Arc<Resource>>>) -> Self {
         Self::default().succeeded_by(resources)
     }
 
     /// The snapshot of these resources, which shares with this one what is the same in both.
     #[must_use]
-    pub fn succeeded_by(&self, resources: impl IntoIterator<Item = Resource>) -> Self {
-        let mut by_kind: BTreeMap<Kind, BTreeMap<String, Resource>> = BTreeMap::new();
-        for resource in resources {
+    pub fn succeeded_by(&self, resources: impl IntoIterator<Item = impl Into<Arc<Resource>>>) -> Self {
+        let mut by_kind: BTreeMap<Kind, BTreeMap<String, Arc<Resource>>> = BTreeMap::new();
+        for resource in resources.into_iter().map(Into::into) {
             by_kind.entry(resource.kind()).or_default().insert(resource.name().to_owned(), resource);
         }
         let sets = Kind::ALL.into_iter().map(|kind| {
@@ -92,7 +92,7 @@ mod tests {
         assert!(Arc::ptr_eq(first.set(Kind::Listener), second.set(Kind::Listener)));
         let changed = second.set(Kind::Cluster).changed_since(first.set(Kind::Cluster));
         assert_eq!(changed, Some(&["b", "d", "c"].map(str::to_owned)[..]));
-        let third = second.succeeded_by([]);
+        let third = second.succeeded_by([] as [Resource; 0]);
         assert_eq!(third.set(Kind::Cluster).changed_since(first.set(Kind::Cluster)), None);
         assert_ne!(first.set(Kind::Cluster).version(), second.set(Kind::Cluster).version());
     }

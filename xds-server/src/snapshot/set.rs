@@ -22,15 +22,17 @@ pub struct Set {
 
 impl Set {
     /// The set of these resources, as a successor of `previous`: what is the same is shared with it.
-    pub(super) fn succeeding(previous: &Arc<Self>, resources: BTreeMap<String, Resource>) -> Arc<Self> {
+    pub(super) fn succeeding(previous: &Arc<Self>, resources: BTreeMap<String, Arc<Resource>>) -> Arc<Self> {
         let mut changed = Vec::new();
         let mut shared = BTreeMap::new();
         for (name, resource) in resources {
             match previous.resources.get(&name) {
-                Some(same) if **same == resource => shared.insert(name, Arc::clone(same)),
+                Some(same) if Arc::ptr_eq(same, &resource) || *same == resource => {
+                    shared.insert(name, Arc::clone(same))
+                }
                 _ => {
                     changed.push(name.clone());
-                    shared.insert(name, Arc::new(resource))
+                    shared.insert(name, resource)
                 }
             };
         }
@@ -51,6 +53,12 @@ impl Set {
     /// All of them, by name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
         self.resources.values()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
     }
 
     /// What identifies the content of the whole set.

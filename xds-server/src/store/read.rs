@@ -42,7 +42,7 @@ where
 // Sorted by bytes, whatever the database's locale is, so that every replica and every database agrees.
 
 const GATEWAYS: &str = r#"
-    select name
+    select name, sharding
     from gateways order by name collate "C""#;
 
 const UPSTREAMS: &str = r#"

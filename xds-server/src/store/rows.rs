@@ -37,7 +37,7 @@ impl Default for Rows {
     /// The rows of a new database: one gateway, `ferrox`. A release of before there were gateways has it too.
     fn default() -> Self {
         Self {
-            gateways: vec![GatewayRow { name: FIRST_GATEWAY.to_owned() }],
+            gateways: vec![GatewayRow { name: FIRST_GATEWAY.to_owned(), sharding: no_sharding() }],
             upstreams: Vec::new(),
             endpoints: Vec::new(),
             routes: Vec::new(),
@@ -67,6 +67,14 @@ impl Rows {
 pub struct GatewayRow {
     /// Primary key; the `node.cluster` of its nodes.
     pub name: String,
+    /// How its routes are cut into resources: `none` or `host`.
+    #[serde(default = "no_sharding")]
+    pub sharding: String,
+}
+
+/// Of a release of before there was sharding, and of a new gateway.
+fn no_sharding() -> String {
+    "none".to_owned()
 }
 
 /// A service behind the gateway.
@@ -231,7 +239,7 @@ mod tests {
         let route = json!({"name": "r", "hosts": ["*"], "path_exact": null, "path_prefix": "/", "methods": [],
             "timeout_ms": 1, "priority": 0});
         let rows: Rows = serde_json::from_value(json!({"routes": [route]})).unwrap();
-        assert_eq!(rows.gateways, [GatewayRow { name: "ferrox".to_owned() }]);
+        assert_eq!(rows.gateways, Rows::default().gateways);
         assert_eq!(rows.routes[0].gateways, ["ferrox"]);
     }
 

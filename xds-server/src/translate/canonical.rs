@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use envoy_types::pb::{
     envoy::{
-        config::route::v3::{Route, RouteConfiguration},
+        config::route::v3::{Route, RouteConfiguration, ScopedRouteConfiguration},
         extensions::access_loggers::stream::v3::StdoutAccessLog,
     },
     google::protobuf::{Any, Value, value::Kind},
@@ -89,6 +89,12 @@ struct VirtualHosts {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct ScopedRoutes {
+    #[prost(bytes = "bytes", tag = "5")]
+    route_configuration: Bytes,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct Log {
     #[prost(message, optional, tag = "1")]
     log_format: Option<LogFormat>,
@@ -108,6 +114,11 @@ pub(super) fn route(plain: &Route, maps: &RouteMaps) -> Bytes {
 /// A route configuration whose virtual hosts are in `virtual_hosts` and not in `plain`.
 pub(super) fn route_configuration(plain: &RouteConfiguration, virtual_hosts: Vec<VirtualHost>) -> Bytes {
     join(plain, &VirtualHosts { virtual_hosts })
+}
+
+/// A scope whose route configuration is in `route_configuration` and not in `plain`.
+pub(super) fn scope(plain: &ScopedRouteConfiguration, route_configuration: Bytes) -> Bytes {
+    join(plain, &ScopedRoutes { route_configuration })
 }
 
 /// An access log on the standard output, a JSON object for each request.

@@ -14,9 +14,16 @@ use envoy_types::pb::envoy::{
     extensions::filters::{
         http::{router::v3::Router, wasm::v3::Wasm},
         network::http_connection_manager::v3::{
-            HttpConnectionManager, HttpFilter, Rds,
+            HttpConnectionManager, HttpFilter, Rds, ScopedRds, ScopedRoutes,
             http_connection_manager::{PathWithEscapedSlashesAction, RouteSpecifier, StripPortMode},
             http_filter::ConfigType,
+            scoped_routes::{
+                ConfigSpecifier, ScopeKeyBuilder,
+                scope_key_builder::{
+                    FragmentBuilder,
+                    fragment_builder::{self, HeaderValueExtractor, header_value_extractor::ExtractType},
+                },
+            },
         },
     },
 };
@@ -28,12 +35,13 @@ use super::{
     canonical::{self, Strings},
     filters, proto,
 };
+use crate::model::Sharding;
 
 /// The listener at an address.
-pub(super) fn listener(address: SocketAddr) -> Listener {
+pub(super) fn listener(address: SocketAddr, sharding: Sharding) -> Listener {
     let manager = Filter {
         name: "envoy.filters.network.http_connection_manager".to_owned(),
-        config_type: Some(filter::ConfigType::TypedConfig(proto::any(&connection_manager()))),
+        config_type: Some(filter::ConfigType::TypedConfig(proto::any(&connection_manager(sharding)))),
     };
     Listener {
         name: LISTENER.to_owned(),
@@ -44,13 +52,13 @@ pub(super) fn listener(address: SocketAddr) -> Listener {
     }
 }
 
-fn connection_manager() -> HttpConnectionManager {
+fn connection_manager(sharding: Sharding) -> HttpConnectionManager {
     HttpConnectionManager {
         stat_prefix: "ferrox".to_owned(),
-        route_specifier: Some(RouteSpecifier::Rds(Rds {
-            config_source: proto::ads(),
-            route_config_name: ROUTE_CONFIGURATION.to_owned(),
-        })),
+        route_specifier: Some(match sharding {
+            Sharding::None => RouteSpecifier::Rds(one_route_configuration()),
+            Sharding::Host => RouteSpecifier::ScopedRoutes(scope_for_each_host()),
+        }),
         http_filters: http_filters(),
         access_log: vec![access_log()],
         // The client's address is the peer's, whatever X-Forwarded-For says, and X-Envoy-* from outside is removed.
@@ -78,6 +86,29 @@ fn connection_manager() -> HttpConnectionManager {
             ..Http2ProtocolOptions::default()
         }),
         ..HttpConnectionManager::default()
+    }
+}
+
+fn one_route_configuration() -> Rds {
+    Rds { config_source: proto::ads(), route_config_name: ROUTE_CONFIGURATION.to_owned() }
+}
+
+fn scope_for_each_host() -> ScopedRoutes {
+    let whole_host = HeaderValueExtractor {
+        name: ":authority".to_owned(),
+        extract_type: Some(ExtractType::Index(0)),
+        ..HeaderValueExtractor::default()
+    };
+    let fragment = FragmentBuilder { r#type: Some(fragment_builder::Type::HeaderValueExtractor(whole_host)) };
+    ScopedRoutes {
+        name: ROUTE_CONFIGURATION.to_owned(),
+        scope_key_builder: Some(ScopeKeyBuilder { fragments: vec![fragment] }),
+        // Envoy wants it, though no scope here refers to a route configuration elsewhere.
+        rds_config_source: proto::ads(),
+        config_specifier: Some(ConfigSpecifier::ScopedRds(ScopedRds {
+            scoped_rds_config_source: proto::ads(),
+            ..ScopedRds::default()
+        })),
     }
 }
 

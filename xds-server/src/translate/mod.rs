@@ -8,19 +8,27 @@ mod cluster;
 mod endpoints;
 mod filters;
 mod listener;
+mod memo;
 mod policies;
 mod proto;
 mod route;
+mod route_configuration;
+mod scope;
 mod service;
+mod virtual_host;
 
 use std::{
     collections::{BTreeMap, HashSet},
     net::SocketAddr,
     path::PathBuf,
+    sync::Arc,
 };
 
+use bytes::Bytes;
+
+use self::{memo::Memo, policies::PolicyMaps, scope::Scopes, virtual_host::ByHost};
 use crate::{
-    model::{Model, Upstream},
+    model::{Gateway, GatewayName, Model, Route, Sharding, Upstream},
     snapshot::{Kind, Resource},
 };
 
@@ -42,57 +50,96 @@ pub struct Settings {
     pub sidecar: SocketAddr,
 }
 
-/// Makes every resource of a model, by gateway. The same model and settings always give the same bytes.
-#[must_use]
-pub fn translate(model: &Model, settings: &Settings) -> BTreeMap<String, Vec<Resource>> {
-    let shared = shared(model, settings);
-    let upstreams: Vec<_> =
-        model.upstreams().map(|upstream| (&upstream.name, of_upstream(upstream))).collect();
-    let services: Vec<_> = model.upstreams().map(of_service).collect();
-    let routes = route::encode_all(model);
-    let gateways = model.gateways().map(|gateway| {
-        let used: HashSet<_> = model.routes_of(gateway).flat_map(|route| route.targets.keys()).collect();
-        let upstreams = upstreams.iter().flat_map(|(name, resources)| {
-            // Other upstreams are for those only who ask for them by name.
-            let listed = used.contains(name);
-            resources.iter().map(move |r| if listed { r.clone() } else { r.clone().unlisted() })
+/// Makes the resources of one model after the other. What is made of a part of the model is made again only when the part
+/// is another one.
+pub struct Translator {
+    settings: Settings,
+    upstreams: Memo<Upstream, [Arc<Resource>; 3]>,
+    routes: Memo<Route, Bytes>,
+    scopes: BTreeMap<GatewayName, Scopes>,
+}
+
+impl Translator {
+    /// A translator of models, all with the same settings.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, upstreams: Memo::new(), routes: Memo::new(), scopes: BTreeMap::new() }
+    }
+
+    /// Makes every resource of a model, by gateway. The same model and settings always give the same bytes, whatever was
+    /// translated before.
+    pub fn translate(&mut self, model: &Model) -> BTreeMap<String, Vec<Arc<Resource>>> {
+        self.upstreams.turn();
+        self.routes.turn();
+        let shared = shared(model, &self.settings);
+        let upstreams: Vec<_> = model
+            .upstreams()
+            .map(|upstream| (&upstream.name, self.upstreams.of(upstream, of_upstream)))
+            .collect();
+        let mut policies = PolicyMaps::new();
+        let routes = virtual_host::encode_all(model.routes(), |route| {
+            self.routes.of(route, |route| route::encode(route, &mut policies))
         });
-        let routes = route::configuration(&routes, gateway);
-        let routes = Resource::new(Kind::RouteConfiguration, ROUTE_CONFIGURATION, routes);
-        let resources =
-            shared.iter().cloned().chain(upstreams).chain(services.iter().cloned()).chain([routes]);
-        (gateway.to_string(), resources.collect())
-    });
-    gateways.collect()
+        self.scopes
+            .retain(|name, _| model.gateway(name).is_some_and(|gateway| gateway.sharding == Sharding::Host));
+        let mut gateways = BTreeMap::new();
+        for gateway in model.gateways() {
+            let used: HashSet<_> =
+                model.routes_of(&gateway.name).flat_map(|route| route.targets.keys()).collect();
+            let mut resources = shared.clone();
+            resources.push(self.listener(gateway));
+            for (name, of_upstream) in &upstreams {
+                resources.extend(for_gateway(of_upstream, used.contains(name)));
+            }
+            resources.extend(self.routes_of(gateway, &virtual_host::by_host(&routes, &gateway.name)));
+            gateways.insert(gateway.name.to_string(), resources);
+        }
+        gateways
+    }
+
+    fn listener(&self, gateway: &Gateway) -> Arc<Resource> {
+        let listener = listener::listener(self.settings.listener, gateway.sharding);
+        Arc::new(Resource::new(Kind::Listener, LISTENER, proto::encode(&listener)))
+    }
+
+    fn routes_of(&mut self, gateway: &Gateway, by_host: &ByHost<'_>) -> Vec<Arc<Resource>> {
+        match gateway.sharding {
+            Sharding::None => {
+                let routes = route_configuration::of(by_host);
+                vec![Arc::new(Resource::new(Kind::RouteConfiguration, ROUTE_CONFIGURATION, routes))]
+            }
+            Sharding::Host => self.scopes.entry(gateway.name.clone()).or_default().of(by_host),
+        }
+    }
 }
 
 /// What is the same for every gateway.
-fn shared(model: &Model, settings: &Settings) -> Vec<Resource> {
+fn shared(model: &Model, settings: &Settings) -> Vec<Arc<Resource>> {
     let filters = filters::all(model, settings)
         .into_iter()
         .map(|filter| Resource::new(Kind::ExtensionConfig, filter.name.clone(), proto::encode(&filter)));
     let sidecar = proto::encode(&cluster::sidecar(settings.sidecar));
-    let listener = proto::encode(&listener::listener(settings.listener));
-    filters
-        .chain([
-            Resource::new(Kind::Cluster, SIDECAR_CLUSTER, sidecar),
-            Resource::new(Kind::Listener, LISTENER, listener),
-        ])
-        .collect()
+    filters.chain([Resource::new(Kind::Cluster, SIDECAR_CLUSTER, sidecar)]).map(Arc::new).collect()
 }
 
-fn of_upstream(upstream: &Upstream) -> [Resource; 2] {
+/// An upstream's cluster and endpoints, and the service as which gRPC's own xDS clients know it (`xds:///name`), which no
+/// wildcard brings.
+fn of_upstream(upstream: &Upstream) -> [Arc<Resource>; 3] {
     let name = upstream.name.as_str();
     [
         Resource::new(Kind::Cluster, name, proto::encode(&cluster::upstream(upstream))),
         Resource::new(Kind::Endpoints, name, proto::encode(&endpoints::of(upstream))),
+        Resource::new(Kind::Listener, name, proto::encode(&service::listener(name))).unlisted(),
     ]
+    .map(Arc::new)
 }
 
-/// An upstream as gRPC's own xDS clients know it (`xds:///name`).
-fn of_service(upstream: &Upstream) -> Resource {
-    let name = upstream.name.as_str();
-    Resource::new(Kind::Listener, name, proto::encode(&service::listener(name))).unlisted()
+/// Upstreams that no route of the gateway leads to are for those only who ask for them by name.
+fn for_gateway(of_upstream: &[Arc<Resource>; 3], is_used: bool) -> [Arc<Resource>; 3] {
+    of_upstream.each_ref().map(|resource| match is_used {
+        true => Arc::clone(resource),
+        false => Arc::new(Resource::clone(resource).unlisted()),
+    })
 }
 
 #[cfg(test)]

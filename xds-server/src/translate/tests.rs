@@ -1,24 +1,32 @@
 use envoy_types::pb::envoy::config::{
     cluster::v3::Cluster,
-    route::v3::{Route, RouteConfiguration, route_match::PathSpecifier},
+    route::v3::{
+        Route, RouteConfiguration, ScopedRouteConfiguration, route_match::PathSpecifier,
+        scoped_route_configuration::key::fragment,
+    },
 };
 use prost::Message;
 use serde_json::json;
 
 use super::*;
 use crate::{
-    model::sample::{policy, route, sound, target},
+    model::sample::{gateway, policy, route, sound, target},
     snapshot::Snapshot,
     store::{RouteRow, Rows},
 };
 
-fn snapshot(rows: &Rows) -> Snapshot {
-    let settings = Settings {
+fn settings() -> Settings {
+    Settings {
         listener: "0.0.0.0:8080".parse().unwrap(),
         wasm_dir: "/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
-    };
-    Snapshot::new(translate(&Model::parse(rows).unwrap(), &settings).remove("ferrox").unwrap())
+    }
+}
+
+fn snapshot(rows: &Rows) -> Snapshot {
+    Snapshot::new(
+        Translator::new(settings()).translate(&Model::parse(rows).unwrap()).remove("ferrox").unwrap(),
+    )
 }
 
 fn routes(rows: &Rows) -> RouteConfiguration {
@@ -164,7 +172,7 @@ fn a_change_of_endpoints_leaves_the_cluster_and_its_breaker_alone() {
     rows.endpoints[0].port += 1;
     let after = snapshot(&rows);
     let changed = |kind| before.all(kind).zip(after.all(kind)).filter(|(a, b)| a != b).count();
-    assert_eq!(Kind::ALL.map(changed), [0, 1, 0, 0, 0, 0]);
+    assert_eq!(Kind::ALL.map(changed), [0, 1, 0, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -178,23 +186,18 @@ fn every_upstream_has_a_cluster_and_endpoints_and_the_sidecar_has_its_own() {
 }
 
 /// The resources of two gateways: all routes in `ferrox`, and these in `other`.
-fn two_gateways(in_other: &[&str]) -> BTreeMap<String, Vec<Resource>> {
+fn two_gateways(in_other: &[&str]) -> BTreeMap<String, Vec<Arc<Resource>>> {
     let mut rows = sound();
-    rows.gateways.push(crate::store::GatewayRow { name: "other".to_owned() });
+    rows.gateways.push(gateway("other", "none"));
     for route in rows.routes.iter_mut().filter(|route| in_other.contains(&route.name.as_str())) {
         route.gateways.push("other".to_owned());
     }
-    let settings = Settings {
-        listener: "0.0.0.0:8080".parse().unwrap(),
-        wasm_dir: "/wasm".into(),
-        sidecar: "127.0.0.1:7000".parse().unwrap(),
-    };
-    translate(&Model::parse(&rows).unwrap(), &settings)
+    Translator::new(settings()).translate(&Model::parse(&rows).unwrap())
 }
 
-fn listed(resources: &[Resource], kind: Kind) -> Vec<&str> {
+fn listed(resources: &[Arc<Resource>], kind: Kind) -> Vec<&str> {
     let of_kind = resources.iter().filter(|resource| resource.kind() == kind && resource.is_listed());
-    of_kind.map(Resource::name).collect()
+    of_kind.map(|resource| resource.name()).collect()
 }
 
 #[test]
@@ -225,4 +228,42 @@ fn each_upstream_is_a_service_for_those_who_ask_for_it_by_name() {
     let service = snapshot.get(Kind::Listener, "users").unwrap();
     let service = envoy_types::pb::envoy::config::listener::v3::Listener::decode(service.encoded().as_ref());
     assert!(service.unwrap().api_listener.is_some());
+}
+
+/// Rows of a gateway that shards, with routes on two hosts.
+fn sharded() -> Rows {
+    let mut rows = rows(vec![on(&["a.com"], "a", "/"), on(&["a.com", "b.com"], "both", "/both")]);
+    rows.gateways = vec![gateway("ferrox", "host")];
+    rows
+}
+
+fn scope(snapshot: &Snapshot, host: &str) -> ScopedRouteConfiguration {
+    let resource = snapshot.get(Kind::ScopedRoutes, host).unwrap();
+    ScopedRouteConfiguration::decode(resource.encoded().as_ref()).unwrap()
+}
+
+#[test]
+fn a_gateway_that_shards_has_a_scope_for_each_host_and_one_that_matches_nothing() {
+    let snapshot = snapshot(&sharded());
+    assert!(snapshot.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).is_none());
+    let scopes: Vec<_> = snapshot.all(Kind::ScopedRoutes).map(|resource| resource.name()).collect();
+    assert_eq!(scopes, ["*", "a.com", "b.com"]);
+    assert!(scope(&snapshot, "*").route_configuration.unwrap().virtual_hosts.is_empty());
+    let a = scope(&snapshot, "a.com");
+    let fragments = a.key.unwrap().fragments;
+    assert_eq!(fragments[0].r#type, Some(fragment::Type::StringKey("a.com".to_owned())));
+    let hosts = a.route_configuration.unwrap().virtual_hosts;
+    assert_eq!(hosts[0].routes.iter().map(|route| route.name.as_str()).collect::<Vec<_>>(), ["both", "a"]);
+}
+
+#[test]
+fn of_a_changed_route_only_the_scopes_of_its_hosts_are_made_again() {
+    let mut translator = Translator::new(settings());
+    let mut rows = sharded();
+    let before = Snapshot::new(translator.translate(&Model::parse(&rows).unwrap()).remove("ferrox").unwrap());
+    rows.routes[0].timeout_ms += 1;
+    let after = Snapshot::new(translator.translate(&Model::parse(&rows).unwrap()).remove("ferrox").unwrap());
+    let differs = |host| before.get(Kind::ScopedRoutes, host) != after.get(Kind::ScopedRoutes, host);
+    assert_eq!(["*", "a.com", "b.com"].map(differs), [false, true, false]);
+    assert_eq!(after, snapshot(&rows));
 }

@@ -73,7 +73,8 @@ impl Interest {
 }
 
 /// Whether a first request without names means everything: the wildcard of old, which only clusters and
-/// listeners have (xDS protocol, "How the client specifies what resources to return").
+/// listeners have (xDS protocol, "How the client specifies what resources to return"), and scoped routes in Envoy, which
+/// never asks for one by name.
 pub(super) fn has_legacy_wildcard(kind: Kind) -> bool {
-    matches!(kind, Kind::Cluster | Kind::Listener)
+    matches!(kind, Kind::Cluster | Kind::Listener | Kind::ScopedRoutes)
 }

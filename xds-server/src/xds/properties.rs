@@ -23,7 +23,7 @@ struct World {
 }
 
 impl World {
-    fn snapshot(&self) -> Arc<Snapshot> {
+    fn snapshot(&self, routes: Kind) -> Arc<Snapshot> {
         let clusters = self.clusters.iter().flat_map(|(name, form)| {
             // The last form has the content of the first, but no wildcard brings it.
             let resources = [
@@ -35,7 +35,7 @@ impl World {
         // The route refers to every listed cluster, so a cluster that goes too early is noticed.
         let listed = self.clusters.iter().filter(|(_, form)| is_listed(**form)).map(|(name, _)| *name);
         let route = listed.collect::<Vec<_>>().join(",");
-        let route = Resource::new(Kind::RouteConfiguration, "route", route.into_bytes());
+        let route = Resource::new(routes, "route", route.into_bytes());
         Arc::new(Snapshot::new(clusters.chain([route])))
     }
 }
@@ -113,9 +113,11 @@ impl Variant for Sotw {
     }
 }
 
-/// A proxy that behaves as Envoy does: clusters by wildcard, endpoints of the clusters that it has, one route
-/// configuration.
+/// A proxy that behaves as Envoy does: clusters by wildcard, endpoints of the clusters that it has, and one route
+/// configuration by name or in a scope, which comes by wildcard.
 struct Proxy<V: Variant> {
+    /// The kind of its routes.
+    routes: Kind,
     session: Session<V>,
     world: World,
     held: BTreeMap<Kind, Held>,
@@ -133,8 +135,9 @@ struct Proxy<V: Variant> {
 }
 
 impl<V: Variant> Proxy<V> {
-    fn new(world: World) -> Self {
+    fn new(routes: Kind, world: World) -> Self {
         let mut proxy = Self {
+            routes,
             session: Session::default(),
             world,
             held: BTreeMap::new(),
@@ -152,12 +155,12 @@ impl<V: Variant> Proxy<V> {
 
     fn connect(&mut self) {
         self.session = Session::default();
-        self.session.on_snapshot(self.world.snapshot());
+        self.session.on_snapshot(self.world.snapshot(self.routes));
         self.to_client.clear();
         self.to_server.clear();
         self.nonces.clear();
         self.asked.clear();
-        for kind in [Kind::Cluster, Kind::Endpoints, Kind::RouteConfiguration] {
+        for kind in [Kind::Cluster, Kind::Endpoints, self.routes] {
             let names = self.wanted(kind);
             let held = self.held.entry(kind).or_default();
             self.to_server.push_back((kind, None, V::first(kind, names.iter().cloned().collect(), held)));
@@ -189,7 +192,7 @@ impl<V: Variant> Proxy<V> {
     fn take(&mut self, step: Step) {
         match step {
             Step::Change(world) => {
-                self.session.on_snapshot(world.snapshot());
+                self.session.on_snapshot(world.snapshot(self.routes));
                 self.world = world;
             }
             Step::Send => {
@@ -219,7 +222,7 @@ impl<V: Variant> Proxy<V> {
         let kind = response.kind;
         // What was asked for earlier may still come; nobody keeps it.
         let wanted = self.wanted(kind);
-        let keeps = |name: &str| kind == Kind::Cluster || wanted.contains(name);
+        let keeps = |name: &str| kind.is_full_state() || wanted.contains(name);
         let held = self.held.entry(kind).or_default();
         let before: BTreeMap<_, _> = held.resources.clone();
         if kind.is_full_state() && response.update.removed.is_empty() && !is_delta::<V>() {
@@ -241,7 +244,7 @@ impl<V: Variant> Proxy<V> {
         if kind == Kind::Cluster && self.promised {
             self.check_no_route_lost_its_cluster(&before);
         }
-        if kind == Kind::RouteConfiguration && self.promised {
+        if kind == self.routes && self.promised {
             self.check_no_route_came_before_its_cluster();
         }
         let refusal = (!accepts).then(|| "no".to_owned());
@@ -281,7 +284,7 @@ impl<V: Variant> Proxy<V> {
 
     /// The clusters that the client's route leads to.
     fn targets(&self) -> Vec<String> {
-        let route = self.held.get(&Kind::RouteConfiguration).and_then(|held| held.resources.get("route"));
+        let route = self.held.get(&self.routes).and_then(|held| held.resources.get("route"));
         let route =
             route.map(|route| String::from_utf8(route.encoded().to_vec()).unwrap()).unwrap_or_default();
         route.split(',').filter(|target| !target.is_empty()).map(str::to_owned).collect()
@@ -303,8 +306,8 @@ impl<V: Variant> Proxy<V> {
     }
 
     fn check_has_the_world(&self) {
-        let snapshot = self.world.snapshot();
-        for kind in [Kind::Cluster, Kind::Endpoints, Kind::RouteConfiguration] {
+        let snapshot = self.world.snapshot(self.routes);
+        for kind in [Kind::Cluster, Kind::Endpoints, self.routes] {
             let expected = snapshot.all(kind).filter(|resource| resource.is_listed());
             assert_eq!(versions(self.held[&kind].resources.values()), versions(expected), "{kind:?}");
         }
@@ -319,8 +322,8 @@ fn is_delta<V: Subscription>() -> bool {
     !V::DROPS_STALE
 }
 
-fn check<V: Variant>(world: World, steps: Vec<Step>) {
-    let mut proxy = Proxy::<V>::new(world);
+fn check<V: Variant>(routes: Kind, world: World, steps: Vec<Step>) {
+    let mut proxy = Proxy::<V>::new(routes, world);
     for step in steps {
         proxy.take(step);
     }
@@ -335,16 +338,20 @@ fn check<V: Variant>(world: World, steps: Vec<Step>) {
     proxy.check_has_the_world();
 }
 
+fn history() -> impl Strategy<Value = (Kind, World, Vec<Step>)> {
+    (prop::sample::select(Kind::ROUTES.to_vec()), world(), prop::collection::vec(step(), 0..60))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig::with_cases(768))]
 
     #[test]
-    fn a_delta_client_ends_with_the_snapshot(world in world(), steps in prop::collection::vec(step(), 0..60)) {
-        check::<Delta>(world, steps);
+    fn a_delta_client_ends_with_the_snapshot((routes, world, steps) in history()) {
+        check::<Delta>(routes, world, steps);
     }
 
     #[test]
-    fn a_sotw_client_ends_with_the_snapshot(world in world(), steps in prop::collection::vec(step(), 0..60)) {
-        check::<Sotw>(world, steps);
+    fn a_sotw_client_ends_with_the_snapshot((routes, world, steps) in history()) {
+        check::<Sotw>(routes, world, steps);
     }
 }

@@ -500,3 +500,49 @@ fn an_ack_of_an_earlier_response_does_not_count_for_the_later_one() {
     acknowledge(&mut session, &later);
     assert_eq!(session.next().unwrap().update.removed, ["a"]);
 }
+
+#[test]
+fn no_names_is_a_wildcard_for_scoped_routes_and_in_sotw_they_are_sent_whole() {
+    let (x, y) = ((Kind::ScopedRoutes, "x", "1"), (Kind::ScopedRoutes, "y", "1"));
+    let mut session = session::<Sotw>(&[x, y]);
+    session.on_request(Kind::ScopedRoutes, None, sotw(&[], ""));
+    let first = session.next().unwrap();
+    assert_eq!(names(&first), ["x", "y"]);
+    session.on_request(Kind::ScopedRoutes, ack(&first), sotw(&[], &first.version));
+    session.on_snapshot(snapshot(&[x, (Kind::ScopedRoutes, "y", "2")]));
+    assert_eq!(names(&session.next().unwrap()), ["x", "y"], "Envoy drops the scopes that are not there");
+}
+
+/// A client that runs a cluster and a scope that leads to it.
+fn scoped_to_a() -> Session<Delta> {
+    let mut session = session::<Delta>(&[CLUSTER_A, (Kind::ScopedRoutes, "x", "to a")]);
+    for kind in [Kind::Cluster, Kind::ScopedRoutes] {
+        session.on_request(kind, None, delta(&[], &[]));
+        let response = session.next().unwrap();
+        acknowledge(&mut session, &response);
+    }
+    session
+}
+
+#[test]
+fn a_cluster_goes_only_when_the_scopes_without_it_are_acknowledged() {
+    let mut session = scoped_to_a();
+    session.on_snapshot(snapshot(&[(Kind::ScopedRoutes, "y", "to nothing")]));
+    let scopes = session.next().unwrap();
+    assert_eq!((scopes.kind, scopes.update.removed.clone()), (Kind::ScopedRoutes, vec!["x".to_owned()]));
+    assert_eq!(session.next(), None, "the scopes are not acknowledged yet");
+    acknowledge(&mut session, &scopes);
+    assert_eq!(session.next().unwrap().update.removed, ["a"]);
+}
+
+#[test]
+fn scopes_stay_for_the_connections_of_a_gateway_that_no_longer_shards() {
+    let mut session = scoped_to_a();
+    session.on_snapshot(snapshot(&[CLUSTER_A, routes("to a")]));
+    assert_eq!(session.next(), None);
+    session.on_request(Kind::RouteConfiguration, None, delta(&["r"], &[]));
+    assert_eq!(names(&session.next().unwrap()), ["r"]);
+    session.on_snapshot(snapshot(&[CLUSTER_A, (Kind::ScopedRoutes, "y", "to a")]));
+    let scopes = std::iter::from_fn(|| session.next()).find(|response| response.kind == Kind::ScopedRoutes);
+    assert_eq!(scopes.unwrap().update.removed, ["x"], "it shards again");
+}

@@ -33,7 +33,7 @@ pub type Releases = watch::Receiver<Option<Arc<Gateways>>>;
 const MAX_REQUEST_BYTES: usize = 4 << 20;
 
 /// Each service with the end of its methods' names and the kind that it is for.
-const SERVICES: [(&str, &str, Option<Kind>); 7] = [
+const SERVICES: [(&str, &str, Option<Kind>); 8] = [
     ("envoy.service.discovery.v3.AggregatedDiscoveryService", "AggregatedResources", None),
     ("envoy.service.cluster.v3.ClusterDiscoveryService", "Clusters", Some(Kind::Cluster)),
     ("envoy.service.endpoint.v3.EndpointDiscoveryService", "Endpoints", Some(Kind::Endpoints)),
@@ -44,6 +44,7 @@ const SERVICES: [(&str, &str, Option<Kind>); 7] = [
     ),
     ("envoy.service.listener.v3.ListenerDiscoveryService", "Listeners", Some(Kind::Listener)),
     ("envoy.service.route.v3.RouteDiscoveryService", "Routes", Some(Kind::RouteConfiguration)),
+    ("envoy.service.route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes", Some(Kind::ScopedRoutes)),
     ("envoy.service.secret.v3.SecretDiscoveryService", "Secrets", Some(Kind::Secret)),
 ];
 

@@ -186,7 +186,7 @@ impl<S: Subscription> Session<S> {
 
     /// Whether something is held back: clusters from removal, or routes until the clusters that they lead to have warmed.
     pub(super) fn is_holding_back(&self) -> bool {
-        self.is_retaining() || (self.holds_routes() && self.is_dirty(Kind::RouteConfiguration))
+        self.is_retaining() || (self.holds_routes() && Kind::ROUTES.iter().any(|kind| self.is_dirty(*kind)))
     }
 
     /// Lets go of what was held back, although the client may still refer to it, or not have what it needs for it: no
@@ -236,7 +236,7 @@ impl<S: Subscription> Session<S> {
 
     fn next_of(&mut self, kind: Kind) -> Option<Response> {
         self.forget_clusters_that_went();
-        if kind == Kind::RouteConfiguration && self.holds_routes() {
+        if Kind::ROUTES.contains(&kind) && self.holds_routes() {
             return None;
         }
         let view = self.view.as_ref()?;
@@ -289,14 +289,13 @@ impl<S: Subscription> Session<S> {
         // A client that resumes asks for its clusters first: what it routes to is known only when it has asked for
         // its routes too.
         let resumes = self.view.as_ref().is_some_and(View::holds_removals);
-        if resumes && !self.subscriptions.contains_key(&Kind::RouteConfiguration) {
+        if resumes && !Kind::ROUTES.iter().any(|kind| self.subscriptions.contains_key(kind)) {
             return false;
         }
-        [Kind::Listener, Kind::RouteConfiguration].iter().filter_map(|kind| self.subscriptions.get(kind)).all(
-            |tracked| {
-                !tracked.dirty && tracked.last.as_ref().is_none_or(|l| l.state == AnswerState::Accepted)
-            },
-        )
+        let leading = [Kind::Listener].iter().chain(&Kind::ROUTES);
+        leading.filter_map(|kind| self.subscriptions.get(kind)).all(|tracked| {
+            !tracked.dirty && tracked.last.as_ref().is_none_or(|l| l.state == AnswerState::Accepted)
+        })
     }
 }
 

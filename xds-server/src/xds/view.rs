@@ -33,7 +33,13 @@ impl View {
 
     /// Whether what is not in the view may be removed from the client.
     pub(super) fn may_remove(&self, kind: Kind) -> bool {
-        !(self.holds_removals && RETAINED.contains(&kind))
+        !(self.holds_removals && RETAINED.contains(&kind)) && !self.has_given_up_scopes(kind)
+    }
+
+    /// Whether there are no scopes because routes come otherwise now. The connections that Envoy drains from the listener of
+    /// before still need theirs; with the last of them its subscription goes too.
+    fn has_given_up_scopes(&self, kind: Kind) -> bool {
+        kind == Kind::ScopedRoutes && self.set(kind).is_empty()
     }
 
     /// Moves on to another snapshot and retains what it no longer lists.

@@ -10,7 +10,7 @@ use envoy_types::pb::{
             core::v3::TypedExtensionConfig,
             endpoint::v3::ClusterLoadAssignment,
             listener::v3::Listener,
-            route::v3::{FilterConfig, RouteConfiguration},
+            route::v3::{FilterConfig, RouteConfiguration, ScopedRouteConfiguration},
         },
         extensions::{
             access_loggers::stream::v3::StdoutAccessLog,
@@ -65,6 +65,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<Listener>,
         decode::<RouteConfiguration>,
         decode::<Router>,
+        decode::<ScopedRouteConfiguration>,
         decode::<StdoutAccessLog>,
         decode::<StringValue>,
         decode::<TypedExtensionConfig>,
