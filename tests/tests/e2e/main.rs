@@ -12,4 +12,5 @@ mod load;
 mod rate_limit;
 mod routing;
 mod rows;
+mod sharding;
 mod standalone;

@@ -20,9 +20,8 @@ use crate::{
     snapshot::{Kind, Resource},
 };
 
-/// A scope that no request is in: its key is no host. A gateway that shards always has it, so that one without any scope is
-/// one that no longer shards.
-const NO_HOST: &str = "*";
+/// A scope for no host. A gateway that shards always has it, so that one without any scope is one that no longer shards.
+const NO_HOST: &str = "(none)";
 
 /// The scopes of a gateway, of which only those are made again whose routes have changed.
 #[derive(Default)]

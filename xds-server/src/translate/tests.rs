@@ -247,8 +247,8 @@ fn a_gateway_that_shards_has_a_scope_for_each_host_and_one_that_matches_nothing(
     let snapshot = snapshot(&sharded());
     assert!(snapshot.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).is_none());
     let scopes: Vec<_> = snapshot.all(Kind::ScopedRoutes).map(|resource| resource.name()).collect();
-    assert_eq!(scopes, ["*", "a.com", "b.com"]);
-    assert!(scope(&snapshot, "*").route_configuration.unwrap().virtual_hosts.is_empty());
+    assert_eq!(scopes, ["(none)", "a.com", "b.com"]);
+    assert!(scope(&snapshot, "(none)").route_configuration.unwrap().virtual_hosts.is_empty());
     let a = scope(&snapshot, "a.com");
     let fragments = a.key.unwrap().fragments;
     assert_eq!(fragments[0].r#type, Some(fragment::Type::StringKey("a.com".to_owned())));
@@ -264,6 +264,6 @@ fn of_a_changed_route_only_the_scopes_of_its_hosts_are_made_again() {
     rows.routes[0].timeout_ms += 1;
     let after = Snapshot::new(translator.translate(&Model::parse(&rows).unwrap()).remove("ferrox").unwrap());
     let differs = |host| before.get(Kind::ScopedRoutes, host) != after.get(Kind::ScopedRoutes, host);
-    assert_eq!(["*", "a.com", "b.com"].map(differs), [false, true, false]);
+    assert_eq!(["(none)", "a.com", "b.com"].map(differs), [false, true, false]);
     assert_eq!(after, snapshot(&rows));
 }
