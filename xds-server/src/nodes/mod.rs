@@ -140,6 +140,10 @@ impl Observer for Nodes {
                 self.metrics.sent(name(kind));
                 self.note(stream, kind, |status| status.sent = Some(version));
             }
+            Event::Current { kind, version } => self.note(stream, kind, |status| {
+                status.sent = Some(version.clone());
+                status.accepted = Some(version);
+            }),
             Event::Accepted { kind, version } => {
                 self.metrics.accepted(name(kind));
                 self.note(stream, kind, |status| {

@@ -51,6 +51,10 @@ impl Subscription for Delta {
         !request.initial_versions.is_empty()
     }
 
+    fn continues(request: &DeltaRequest) -> bool {
+        Self::resumes(request)
+    }
+
     fn take(&mut self, kind: Kind, request: DeltaRequest, _acknowledges: bool) -> bool {
         if !std::mem::replace(&mut self.started, true) {
             self.begin(kind, request);

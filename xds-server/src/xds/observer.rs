@@ -47,6 +47,13 @@ pub enum Event {
         /// Which.
         version: String,
     },
+    /// A node that connected again runs a version already, which therefore is not sent.
+    Current {
+        /// Of what.
+        kind: Kind,
+        /// Which.
+        version: String,
+    },
     /// The node runs a version.
     Accepted {
         /// Of what.

@@ -294,6 +294,33 @@ fn after_a_reconnect_what_is_unchanged_is_not_sent_again() {
 }
 
 #[test]
+fn what_a_client_runs_already_after_a_reconnect_is_known() {
+    let mut first = session::<Delta>(&[CLUSTER_A]);
+    first.on_request(Kind::Cluster, None, delta(&[], &[]));
+    let response = first.next().unwrap();
+    assert_eq!(first.take_current(), [], "what is sent is answered");
+
+    let runs = vec![(Kind::Cluster, response.version.clone())];
+    let mut again = session::<Delta>(&[CLUSTER_A]);
+    let request = DeltaRequest { initial_versions: versions(&response), ..delta(&[], &[]) };
+    again.on_request(Kind::Cluster, None, request);
+    assert_eq!((again.next(), again.take_current()), (None, runs));
+    assert_eq!(again.take_current(), [], "it is told once");
+
+    let mut whole = session::<Sotw>(&[CLUSTER_A]);
+    whole.on_request(Kind::Cluster, None, sotw(&[], ""));
+    let version = whole.next().unwrap().version;
+    let mut again = session::<Sotw>(&[CLUSTER_A]);
+    again.on_request(Kind::Cluster, None, sotw(&[], &version));
+    assert_eq!((again.next(), again.take_current()), (None, vec![(Kind::Cluster, version)]));
+
+    let mut changed = session::<Delta>(&[(Kind::Cluster, "a", "2")]);
+    let request = DeltaRequest { initial_versions: versions(&response), ..delta(&[], &[]) };
+    changed.on_request(Kind::Cluster, None, request);
+    assert_eq!((changed.next().is_some(), changed.take_current()), (true, vec![]));
+}
+
+#[test]
 fn after_a_reconnect_what_is_gone_is_removed() {
     let has = HashMap::from([("gone".to_owned(), "1".to_owned())]);
     let mut session = session::<Delta>(&[]);

@@ -30,6 +30,9 @@ pub(super) trait Subscription: Default {
     /// Whether a request brings resources of an earlier stream whose removal can be held back.
     fn resumes(request: &Self::Request) -> bool;
 
+    /// Whether a request says that the client runs something of an earlier stream.
+    fn continues(request: &Self::Request) -> bool;
+
     /// Takes a request; `acknowledges` is set if it is the first answer to the last response. Returns whether there may be
     /// something to send.
     fn take(&mut self, kind: Kind, request: Self::Request, acknowledges: bool) -> bool;
@@ -99,6 +102,8 @@ pub(super) struct Session<S> {
     warming: BTreeSet<String>,
     /// Whether routes are sent although clusters still warm.
     impatient: bool,
+    /// What the client was found to run already.
+    current: Vec<(Kind, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +112,8 @@ struct Tracked<S> {
     /// Whether there may be something to send.
     dirty: bool,
     last: Option<Sent>,
+    /// Whether the client runs something of an earlier stream, and it is not yet known if it is still right.
+    continues: bool,
 }
 
 #[derive(Debug)]
@@ -131,6 +138,7 @@ impl<S> Default for Session<S> {
             nonces: 0,
             warming: BTreeSet::new(),
             impatient: false,
+            current: Vec::new(),
         }
     }
 }
@@ -157,9 +165,16 @@ impl<S: Subscription> Session<S> {
                 view.hold_removals();
             }
         }
+        tracked.continues |= tracked.last.is_none() && S::continues(&request);
         let outcome = answer.and_then(|answer| tracked.note(answer));
         tracked.dirty |= tracked.subscription.take(kind, request, acknowledges);
         outcome
+    }
+
+    /// Kinds of which a client that has connected again was found to run this version already, so that nothing is sent and
+    /// no answer will come.
+    pub(super) fn take_current(&mut self) -> Vec<(Kind, String)> {
+        std::mem::take(&mut self.current)
     }
 
     /// How many names the client subscribes to, of all kinds together.
@@ -246,7 +261,13 @@ impl<S: Subscription> Session<S> {
         }
         let mut none = BTreeSet::new();
         let warming = if kind == Kind::Endpoints { &mut self.warming } else { &mut none };
-        let update = tracked.subscription.next(kind, view, warming)?;
+        let continues = std::mem::take(&mut tracked.continues);
+        let Some(update) = tracked.subscription.next(kind, view, warming) else {
+            if continues {
+                self.current.push((kind, tracked.subscription.version(kind, view)));
+            }
+            return None;
+        };
         let version = tracked.subscription.version(kind, view);
         self.nonces += 1;
         let nonce = format!("{}{NONCE_SEPARATOR}{version}", self.nonces);

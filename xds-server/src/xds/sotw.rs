@@ -63,6 +63,10 @@ impl Subscription for Sotw {
         false
     }
 
+    fn continues(request: &SotwRequest) -> bool {
+        !request.version.is_empty()
+    }
+
     fn take(&mut self, kind: Kind, request: SotwRequest, acknowledges: bool) -> bool {
         let first = !std::mem::replace(&mut self.started, true);
         self.named |= !request.names.is_empty();

@@ -90,6 +90,9 @@ async fn run<P: Protocol>(
             link.observer.observe(link.id, sent);
             permit.send(Ok(P::encode(response)));
         }
+        for (kind, version) in session.take_current() {
+            link.observer.observe(link.id, Event::Current { kind, version });
+        }
         grace_ends = match (session.is_holding_back(), grace_ends) {
             (false, _) => None,
             (true, None) => Some(Instant::now() + link.grace),
