@@ -18,12 +18,15 @@ use crate::{
     metrics::Metrics,
     model::{Model, Problem},
     snapshot::Gateways,
-    store::{Changes, Release, Rows, Store, StoreError},
+    store::{Changes, Heard, Pruner, Release, Rows, Store, StoreError},
     translate::{Settings, Translator},
 };
 
 /// Pause before PostgreSQL is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How long it stays on record which rows changed.
+const KEEP_CHANGES: Duration = Duration::from_secs(3600);
 
 /// What is served, and what is not and why.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -90,6 +93,7 @@ pub struct Merge {
 /// Publishes what the rows say, and every change of them.
 pub struct Publisher {
     store: Store,
+    pruner: Pruner,
     translator: Translator,
     merge: Merge,
     releases: watch::Sender<Option<Arc<Gateways>>>,
@@ -106,7 +110,8 @@ impl Publisher {
         releases: watch::Sender<Option<Arc<Gateways>>>,
         publication: Publication,
     ) -> Self {
-        Self { store, translator: Translator::new(settings), merge, releases, publication }
+        let pruner = store.pruner(KEEP_CHANGES);
+        Self { store, pruner, translator: Translator::new(settings), merge, releases, publication }
     }
 
     /// Runs for ever.
@@ -127,37 +132,43 @@ impl Publisher {
         self.store.migrate().await?;
         // Listening begins before the first read, so no change is missed between the two.
         let mut changes = self.store.changes().await?;
+        let mut reading = self.store.read().await?;
         loop {
-            let rows = self.store.read().await?;
             if self.publication.status().database_error.is_some() {
                 tracing::info!("PostgreSQL can be read");
             }
             self.publication.update(|status| status.database_error = None);
-            self.take(rows).await?;
-            changes.changed().await?;
-            self.wait_for_quiet(&mut changes).await?;
+            self.take(reading.rows()).await?;
+            if let Err(error) = self.pruner.prune().await {
+                tracing::warn!(%error, "old changes stay on record");
+            }
+            let heard = changes.changed().await?;
+            match self.wait_for_quiet(&mut changes, heard).await? {
+                Heard::Change => drop(reading.refresh(&self.store).await?),
+                Heard::Reconnected => reading = self.store.read().await?,
+            }
         }
     }
 
     /// Waits until no change has come for a while, so that a burst of them becomes one release, but not for ever.
-    async fn wait_for_quiet(&self, changes: &mut Changes) -> Result<(), StoreError> {
+    async fn wait_for_quiet(&self, changes: &mut Changes, mut heard: Heard) -> Result<Heard, StoreError> {
         let deadline = Instant::now() + self.merge.longest;
         loop {
             let quiet = deadline.min(Instant::now() + self.merge.quiet);
             match timeout_at(quiet, changes.changed()).await {
-                Ok(changed) => changed?,
-                Err(_) => return Ok(()),
+                Ok(changed) => heard = heard.max(changed?),
+                Err(_) => return Ok(heard),
             }
             if Instant::now() >= deadline {
-                return Ok(());
+                return Ok(heard);
             }
         }
     }
 
-    async fn take(&mut self, rows: Rows) -> Result<(), StoreError> {
-        match Model::parse(&rows) {
+    async fn take(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        match Model::parse(rows) {
             Ok(model) => {
-                let release = self.store.record_release(&rows).await?;
+                let release = self.store.record_release(rows).await?;
                 self.publication.update(|status| status.problems.clear());
                 self.serve(&model, &release);
                 Ok(())

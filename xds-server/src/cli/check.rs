@@ -15,8 +15,8 @@ pub(super) struct Check {
 impl Check {
     pub(super) async fn run(self) -> Result<(), CliError> {
         let store = Store::connect(self.database_url.expose())?;
-        let rows = store.read().await?;
-        let model = Model::parse(&rows)
+        let reading = store.read().await?;
+        let model = Model::parse(reading.rows())
             .map_err(|problems| CliError::Problems(problems.iter().map(ToString::to_string).collect()))?;
         println!("{} routes, {} upstreams: in order", model.routes().count(), model.upstreams().count());
         Ok(())

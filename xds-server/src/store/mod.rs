@@ -1,10 +1,14 @@
-//! Rows in PostgreSQL: reading them in one piece, hearing of changes, recording releases.
+//! Rows in PostgreSQL: reading them in one piece, hearing of changes and reading those, recording releases.
 
+mod changed;
 mod changes;
 mod error;
-mod read;
+mod patch;
+mod prune;
+mod reading;
 mod releases;
 mod rows;
+mod tables;
 
 use std::time::Duration;
 
@@ -13,8 +17,11 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-pub use changes::Changes;
+pub use changed::{Changed, Things};
+pub use changes::{Changes, Heard};
 pub use error::StoreError;
+pub use prune::Pruner;
+pub use reading::Reading;
 pub use releases::Release;
 pub use rows::{
     ApiKeyRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, RoutePolicyRow, RouteRow,

@@ -1,0 +1,85 @@
+//! Which things changed.
+
+use std::collections::BTreeSet;
+
+/// What a refresh found to have changed. A row belongs to a thing: an endpoint to its upstream, a policy to its route, an
+/// API key to its consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// Anything may have.
+    Everything,
+    /// No more than these things.
+    Things(Things),
+}
+
+/// Names of things by kind, as they were before a change and as they are after it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Things {
+    /// Names of gateways.
+    pub gateways: BTreeSet<String>,
+    /// Names of upstreams.
+    pub upstreams: BTreeSet<String>,
+    /// Names of routes.
+    pub routes: BTreeSet<String>,
+    /// Names of JWT providers.
+    pub jwt_providers: BTreeSet<String>,
+    /// Names of consumers.
+    pub consumers: BTreeSet<String>,
+}
+
+impl Default for Changed {
+    /// Nothing.
+    fn default() -> Self {
+        Self::Things(Things::default())
+    }
+}
+
+impl Changed {
+    /// Nothing has changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What has changed by this and then by `later`.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        match (self, later) {
+            (Self::Things(mut things), Self::Things(later)) => {
+                things.gateways.extend(later.gateways);
+                things.upstreams.extend(later.upstreams);
+                things.routes.extend(later.routes);
+                things.jwt_providers.extend(later.jwt_providers);
+                things.consumers.extend(later.consumers);
+                Self::Things(things)
+            }
+            _ => Self::Everything,
+        }
+    }
+
+    /// From rows of table `changes`, kind and name.
+    pub(super) fn from_recorded(recorded: Vec<(String, Option<String>)>) -> Self {
+        let mut things = Things::default();
+        for (kind, name) in recorded {
+            let (Some(names), Some(name)) = (things.of_kind(&kind), name) else {
+                return Self::Everything;
+            };
+            names.insert(name);
+        }
+        Self::Things(things)
+    }
+}
+
+impl Things {
+    /// `None` for a kind that this version does not know.
+    fn of_kind(&mut self, kind: &str) -> Option<&mut BTreeSet<String>> {
+        match kind {
+            "gateway" => Some(&mut self.gateways),
+            "upstream" => Some(&mut self.upstreams),
+            "route" => Some(&mut self.routes),
+            "jwt_provider" => Some(&mut self.jwt_providers),
+            "consumer" => Some(&mut self.consumers),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Putting the rows of changed things in the place of those that were read before.
+
+use std::{collections::BTreeSet, iter, mem};
+
+use super::{Rows, Things};
+
+impl Rows {
+    /// Replaces the rows of `things` by `fresh`, which are sorted as all rows are.
+    pub(super) fn patch(&mut self, things: &Things, fresh: Self) {
+        replace(&mut self.gateways, &things.gateways, fresh.gateways, |row| &row.name);
+        replace(&mut self.upstreams, &things.upstreams, fresh.upstreams, |row| &row.name);
+        replace(&mut self.endpoints, &things.upstreams, fresh.endpoints, |row| &row.upstream);
+        replace(&mut self.routes, &things.routes, fresh.routes, |row| &row.name);
+        replace(&mut self.route_upstreams, &things.routes, fresh.route_upstreams, |row| &row.route);
+        replace(&mut self.route_policies, &things.routes, fresh.route_policies, |row| &row.route);
+        replace(&mut self.jwt_providers, &things.jwt_providers, fresh.jwt_providers, |row| &row.name);
+        replace(&mut self.consumers, &things.consumers, fresh.consumers, |row| &row.name);
+        // The only table that is not sorted by the thing that its rows belong to.
+        if !things.consumers.is_empty() {
+            self.api_keys.retain(|row| !things.consumers.contains(&row.consumer));
+            self.api_keys.extend(fresh.api_keys);
+            self.api_keys.sort_by(|a, b| a.sha256.cmp(&b.sha256));
+        }
+    }
+}
+
+/// In one pass, which moves rows but looks only at those near a changed one. Both lists are sorted by `thing`.
+fn replace<T>(rows: &mut Vec<T>, names: &BTreeSet<String>, fresh: Vec<T>, thing: fn(&T) -> &String) {
+    if names.is_empty() {
+        return;
+    }
+    let mut before = mem::take(rows).into_iter();
+    let mut fresh = fresh.into_iter().peekable();
+    for name in names {
+        let kept = before.as_slice().partition_point(|row| thing(row) < name);
+        rows.extend(before.by_ref().take(kept));
+        let gone = before.as_slice().partition_point(|row| thing(row) == name);
+        before.by_ref().take(gone).for_each(drop);
+        rows.extend(iter::from_fn(|| fresh.next_if(|row| thing(row) == name)));
+    }
+    rows.extend(before);
+}

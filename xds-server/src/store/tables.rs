@@ -1,0 +1,132 @@
+//! Reading the tables: all rows, or those of some things.
+
+use std::collections::BTreeSet;
+
+use sqlx::{Executor, FromRow, PgConnection, postgres::PgRow};
+
+use super::{Changed, Rows, Things};
+
+/// Waits for whoever empties a table (TRUNCATE) and holds off who would. It must come before the transaction's snapshot
+/// is taken: to an older snapshot an emptied table shows no rows, which they were at no moment together with the others.
+pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let lock =
+        "lock table gateways, upstreams, endpoints, routes, route_upstreams, route_policies, jwt_providers,
+                consumers, api_keys in access share mode";
+    connection.execute(lock).await.map(drop)
+}
+
+/// The rows of what has changed, each table in the order of its key.
+pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Result<Rows, sqlx::Error> {
+    let of = |names: fn(&Things) -> &BTreeSet<String>| match changed {
+        Changed::Everything => None,
+        Changed::Things(things) => Some(names(things).iter().map(String::as_str).collect::<Vec<_>>()),
+    };
+    let gateway = of(|things| &things.gateways);
+    let upstream = of(|things| &things.upstreams);
+    let route = of(|things| &things.routes);
+    let jwt_provider = of(|things| &things.jwt_providers);
+    let consumer = of(|things| &things.consumers);
+    Ok(Rows {
+        gateways: GATEWAYS.read(connection, gateway.as_deref()).await?,
+        upstreams: UPSTREAMS.read(connection, upstream.as_deref()).await?,
+        endpoints: ENDPOINTS.read(connection, upstream.as_deref()).await?,
+        routes: ROUTES.read(connection, route.as_deref()).await?,
+        route_upstreams: ROUTE_UPSTREAMS.read(connection, route.as_deref()).await?,
+        route_policies: ROUTE_POLICIES.read(connection, route.as_deref()).await?,
+        jwt_providers: JWT_PROVIDERS.read(connection, jwt_provider.as_deref()).await?,
+        consumers: CONSUMERS.read(connection, consumer.as_deref()).await?,
+        api_keys: API_KEYS.read(connection, consumer.as_deref()).await?,
+    })
+}
+
+/// How a table is read.
+struct Table {
+    all: &'static str,
+    /// Of the things that `$1` names.
+    some: &'static str,
+}
+
+impl Table {
+    /// Reads the rows of the things of these names, or all.
+    async fn read<T>(
+        &self,
+        connection: &mut PgConnection,
+        names: Option<&[&str]>,
+    ) -> Result<Vec<T>, sqlx::Error>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        match names {
+            None => sqlx::query_as(self.all).fetch_all(connection).await,
+            Some([]) => Ok(Vec::new()),
+            Some(names) => sqlx::query_as(self.some).bind(names).fetch_all(connection).await,
+        }
+    }
+}
+
+/// `thing` is the column that names what a row belongs to.
+macro_rules! table {
+    (select $columns:literal from $table:literal of $thing:literal order by $order:literal) => {
+        Table {
+            all: concat!("select ", $columns, " from ", $table, " order by ", $order),
+            some: concat!(
+                "select ",
+                $columns,
+                " from ",
+                $table,
+                " where ",
+                $thing,
+                " = any($1) order by ",
+                $order
+            ),
+        }
+    };
+}
+
+// Sorted by bytes, whatever the database's locale is, so that every replica and every database agrees.
+
+const GATEWAYS: Table = table!(
+    select "name, sharding"
+    from "gateways" of "name" order by r#"name collate "C""#
+);
+
+const UPSTREAMS: Table = table!(
+    select "name, connect_timeout_ms, failures, open_for_ms, max_connections, max_pending_requests, max_requests,
+            max_retries"
+    from "upstreams" of "name" order by r#"name collate "C""#
+);
+
+const ENDPOINTS: Table = table!(
+    select "upstream, host(address) as address, port"
+    from "endpoints" of "upstream" order by r#"upstream collate "C", endpoints.address, port"#
+);
+
+const ROUTES: Table = table!(
+    select "name, hosts, path_exact, path_prefix, methods, timeout_ms, priority, gateways"
+    from "routes" of "name" order by r#"name collate "C""#
+);
+
+const ROUTE_UPSTREAMS: Table = table!(
+    select "route, upstream, weight"
+    from "route_upstreams" of "route" order by r#"route collate "C", upstream collate "C""#
+);
+
+const ROUTE_POLICIES: Table = table!(
+    select "route, kind, policy"
+    from "route_policies" of "route" order by r#"route collate "C", kind collate "C""#
+);
+
+const JWT_PROVIDERS: Table = table!(
+    select "name, issuer, audiences, jwks, leeway_seconds"
+    from "jwt_providers" of "name" order by r#"name collate "C""#
+);
+
+const CONSUMERS: Table = table!(
+    select "name, scopes"
+    from "consumers" of "name" order by r#"name collate "C""#
+);
+
+const API_KEYS: Table = table!(
+    select "encode(sha256, 'hex') as sha256, consumer"
+    from "api_keys" of "consumer" order by "api_keys.sha256"
+);

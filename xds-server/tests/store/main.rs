@@ -1,0 +1,93 @@
+//! The store with a real PostgreSQL.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a failed expectation in a test is a failed test"
+)]
+
+mod hearing;
+mod history;
+#[path = "../postgres/mod.rs"]
+mod postgres;
+mod pruning;
+mod reading;
+mod refreshing;
+mod releases;
+#[path = "../sample/rows.rs"]
+mod sample;
+mod schema;
+
+use std::time::Duration;
+
+use ferrox_xds_server::store::{Changes, ConsumerRow, Heard, Rows, Store};
+use postgres::Postgres;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+
+/// So long an event may take before the test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const TABLES: [&str; 9] = [
+    "gateways",
+    "upstreams",
+    "endpoints",
+    "routes",
+    "route_upstreams",
+    "route_policies",
+    "jwt_providers",
+    "consumers",
+    "api_keys",
+];
+
+async fn start() -> (Postgres, Store, PgConnection) {
+    let postgres = Postgres::start();
+    let store = Store::connect(&postgres.url()).unwrap();
+    store.migrate().await.unwrap();
+    let sql = PgConnection::connect(&postgres.url()).await.unwrap();
+    (postgres, store, sql)
+}
+
+async fn insert(sql: &mut PgConnection, rows: &Rows) {
+    // A new database has a gateway already.
+    sql.execute("delete from gateways").await.unwrap();
+    for table in TABLES {
+        insert_into(table, sql, rows).await;
+    }
+}
+
+async fn insert_into(table: &str, sql: &mut PgConnection, rows: &Rows) {
+    let mut json = serde_json::to_value(rows).unwrap();
+    for key in json["api_keys"].as_array_mut().unwrap() {
+        key["sha256"] = format!("\\x{}", key["sha256"].as_str().unwrap()).into();
+        key["created_at"] = "2026-01-01T00:00:00Z".into();
+    }
+    let statement = format!("insert into {table} select * from jsonb_populate_recordset(null::{table}, $1)");
+    sqlx::query(AssertSqlSafe(statement)).bind(&json[table]).execute(&mut *sql).await.unwrap();
+}
+
+async fn hear(changes: &mut Changes) -> Heard {
+    tokio::time::timeout(PATIENCE, changes.changed()).await.expect("a change is heard").unwrap()
+}
+
+async fn read(store: &Store) -> Rows {
+    store.read().await.unwrap().rows().clone()
+}
+
+fn consumer(name: &str) -> Rows {
+    let consumer = ConsumerRow { name: name.to_owned(), scopes: Vec::new() };
+    Rows { consumers: vec![consumer], ..Rows::default() }
+}
+
+#[tokio::test]
+async fn a_failure_tells_no_password() {
+    let url = "postgres://ferrox:secret@localhost:x/gateway";
+    let refused = Store::connect(url).expect_err("no port");
+    assert!(!format!("{refused} {refused:?}").contains("secret"), "{refused:?}");
+
+    // Nothing listens on port 1; that the store exists all the same lets a server start before its database.
+    let store = Store::connect("postgres://ferrox:secret@127.0.0.1:1/gateway").unwrap();
+    for failed in [store.read().await.err(), store.migrate().await.err(), store.changes().await.err()] {
+        let failed = failed.expect("no database");
+        assert!(!format!("{failed} {failed:?}").contains("secret"), "{failed:?}");
+    }
+}

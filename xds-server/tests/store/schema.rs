@@ -1,0 +1,113 @@
+//! The tables: migrations, and what the database refuses.
+
+use ferrox_xds_server::store::{Rows, Store};
+use sqlx::Executor;
+
+use crate::{consumer, insert, postgres::Postgres, read, sample, start};
+
+#[tokio::test]
+async fn replicas_that_start_together_migrate_once() {
+    let postgres = Postgres::start();
+    let replicas = [(); 4].map(|()| Store::connect(&postgres.url()).unwrap());
+    let [a, b, c, d] = &replicas;
+    let (a, b, c, d) = tokio::join!(a.migrate(), b.migrate(), c.migrate(), d.migrate());
+    a.and(b).and(c).and(d).unwrap();
+    assert_eq!(read(&replicas[0]).await, Rows::default());
+}
+
+#[tokio::test]
+async fn the_tables_live_in_whatever_schema_comes_first() {
+    let (postgres, _, mut sql) = start().await;
+    sql.execute("create schema gateway").await.unwrap();
+    sql.execute("insert into public.consumers values ('public')").await.unwrap();
+    let store = Store::connect(&format!("{}&options=-csearch_path%3Dgateway", postgres.url())).unwrap();
+    store.migrate().await.unwrap();
+    sql.execute("insert into gateway.consumers values ('acme')").await.unwrap();
+    assert_eq!(read(&store).await, consumer("acme"));
+}
+
+#[tokio::test]
+async fn an_older_version_runs_on_a_newer_schema() {
+    let (_postgres, store, mut sql) = start().await;
+    sql.execute(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+         values (9999, 'of a newer version', true, '', 0)",
+    )
+    .await
+    .unwrap();
+    store.migrate().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_database_refuses_what_it_can_judge() {
+    let (_postgres, _store, mut sql) = start().await;
+    insert(&mut sql, &sample::rows()).await;
+    for statement in [
+        "insert into gateways values ('A')",
+        "insert into gateways values ('a_b')",
+        "insert into gateways values ('ferrox')",
+        "insert into upstreams (name) values ('A')",
+        "insert into upstreams (name) values ('a_b')",
+        "insert into upstreams (name) values ('a-')",
+        "insert into upstreams (name) values ('')",
+        "insert into upstreams (name) values (repeat('a', 64))",
+        "update upstreams set connect_timeout_ms = 0",
+        "update upstreams set connect_timeout_ms = 60001",
+        "update upstreams set failures = 0",
+        "update upstreams set open_for_ms = 99",
+        "update upstreams set max_requests = -1",
+        "delete from upstreams",
+        "insert into endpoints values ('nobody', '10.0.0.1', 80)",
+        "insert into endpoints values ('orders', '10.0.0.0/24', 80)",
+        "insert into endpoints values ('orders', 'fd00::/64', 80)",
+        "insert into endpoints values ('orders', '10.0.0.9', 0)",
+        "insert into endpoints values ('orders', '10.0.0.9', 65536)",
+        "insert into endpoints values ('orders', '10.0.0.1', 8080)",
+        "update routes set hosts = '{}'",
+        "update routes set hosts = '{null}'",
+        "update routes set hosts = '{{a},{b}}'",
+        "update routes set methods = '{null}'",
+        "update routes set path_exact = '/x', path_prefix = '/x'",
+        "update routes set path_exact = null, path_prefix = null",
+        "update routes set path_exact = null, path_prefix = 'x'",
+        "update routes set gateways = '{}'",
+        "update routes set gateways = '{null}'",
+        "update routes set gateways = '{{a},{b}}'",
+        "update routes set gateways = null",
+        "update routes set timeout_ms = 0",
+        "update routes set timeout_ms = 3600001",
+        "insert into route_upstreams values ('orders', 'nobody', 1)",
+        "insert into route_upstreams values ('nothing', 'orders', 1)",
+        "update route_upstreams set weight = -1",
+        "update route_upstreams set weight = 1000001",
+        "insert into route_policies values ('orders', 'cors', '{}')",
+        "update route_policies set policy = '[]'",
+        "insert into jwt_providers values ('b', 'https://id.example.com', '{a}', '{\"keys\": []}')",
+        "update jwt_providers set audiences = '{}'",
+        "update jwt_providers set jwks = '{}'",
+        "update jwt_providers set jwks = '{\"keys\": {}}'",
+        "update jwt_providers set leeway_seconds = 301",
+        "insert into consumers values ('a b')",
+        "insert into consumers values ('')",
+        "update consumers set scopes = '{null}'",
+        "update api_keys set sha256 = 'short'",
+        "update api_keys set consumer = 'nobody'",
+    ] {
+        let refused = sql.execute(statement).await.expect_err(statement);
+        let code = refused.as_database_error().and_then(|error| error.code()).unwrap().into_owned();
+        // Class 23: integrity constraint violation. A statement that is itself wrong is class 42.
+        assert!(code.starts_with("23"), "{statement}: {refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_can_be_changed_and_what_belongs_to_a_row_goes_with_it() {
+    let (_postgres, store, mut sql) = start().await;
+    insert(&mut sql, &sample::rows()).await;
+    sql.execute("update upstreams set name = 'orders-v1' where name = 'orders'").await.unwrap();
+    sql.execute("delete from routes").await.unwrap();
+    sql.execute("delete from consumers").await.unwrap();
+    let rows = read(&store).await;
+    assert_eq!(rows.endpoints.iter().filter(|row| row.upstream == "orders-v1").count(), 2);
+    assert!(rows.route_upstreams.is_empty() && rows.route_policies.is_empty() && rows.api_keys.is_empty());
+}
