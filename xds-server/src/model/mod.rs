@@ -11,6 +11,7 @@ mod policies;
 mod problem;
 mod route;
 mod selection;
+mod update;
 mod upstream;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};

@@ -1,6 +1,6 @@
 //! Names of gateways, upstreams and routes.
 
-use std::fmt;
+use std::{borrow::Borrow, fmt};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -21,6 +21,13 @@ macro_rules! name {
             /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        /// To be looked up by.
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }

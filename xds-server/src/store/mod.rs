@@ -22,7 +22,7 @@ pub use changes::{Changes, Heard};
 pub use error::StoreError;
 pub use prune::Pruner;
 pub use reading::Reading;
-pub use releases::Release;
+pub use releases::{NewRelease, Release};
 pub use rows::{
     ApiKeyRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, RoutePolicyRow, RouteRow,
     RouteUpstreamRow, Rows, UpstreamRow,

@@ -1,8 +1,10 @@
 //! Recording what was released.
 
+use std::fmt;
+
 use sqlx::types::Json;
 
-use super::{Rows, Store, StoreError};
+use super::{Rows, Store, StoreError, rows};
 
 /// A configuration that passed every check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +13,30 @@ pub struct Release {
     pub id: i64,
     /// What identifies its rows ([`Rows::digest`]).
     pub digest: String,
+}
+
+/// A configuration that passed every check and is to be recorded.
+pub struct NewRelease {
+    /// What identifies its rows ([`Rows::digest`]).
+    pub digest: String,
+    /// The rows as JSON.
+    rows: String,
+}
+
+impl NewRelease {
+    /// The release of these rows.
+    #[must_use]
+    pub fn of(rows: &Rows) -> Self {
+        let rows = rows.to_json();
+        Self { digest: rows::digest(&rows), rows }
+    }
+}
+
+impl fmt::Debug for NewRelease {
+    /// Without the rows, which hold secrets.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NewRelease").field("digest", &self.digest).finish_non_exhaustive()
+    }
 }
 
 /// How many releases are kept.
@@ -25,12 +51,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be used.
-    pub async fn record_release(&self, rows: &Rows) -> Result<Release, StoreError> {
-        self.record(rows).await.map_err(StoreError::while_doing("record a release"))
+    pub async fn record_release(&self, release: &NewRelease) -> Result<Release, StoreError> {
+        self.record(release).await.map_err(StoreError::while_doing("record a release"))
     }
 
-    async fn record(&self, rows: &Rows) -> Result<Release, sqlx::Error> {
-        let digest = rows.digest();
+    async fn record(&self, release: &NewRelease) -> Result<Release, sqlx::Error> {
+        let digest = release.digest.clone();
         let mut transaction = self.pool.begin().await?;
         sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await?;
         let newest: Option<i64> = sqlx::query_scalar(
@@ -43,11 +69,12 @@ impl Store {
             transaction.commit().await?;
             return Ok(Release { id, digest });
         }
-        let id: i64 = sqlx::query_scalar("insert into releases (digest, rows) values ($1, $2) returning id")
-            .bind(&digest)
-            .bind(Json(rows))
-            .fetch_one(&mut *transaction)
-            .await?;
+        let id: i64 =
+            sqlx::query_scalar("insert into releases (digest, rows) values ($1, $2::jsonb) returning id")
+                .bind(&digest)
+                .bind(&release.rows)
+                .fetch_one(&mut *transaction)
+                .await?;
         sqlx::query(
             "delete from releases where id not in (select id from releases order by id desc limit $1)",
         )

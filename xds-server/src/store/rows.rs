@@ -55,10 +55,17 @@ impl Rows {
     /// since lists come in the order of their keys and JSON objects are kept sorted.
     #[must_use]
     pub fn digest(&self) -> String {
-        // Rows are strings, numbers and JSON: they always serialize.
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+        digest(&self.to_json())
     }
+
+    /// Rows are strings, numbers and JSON: they always serialize.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+pub(super) fn digest(json: &str) -> String {
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A group of nodes that run the same.

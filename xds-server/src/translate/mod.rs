@@ -143,4 +143,6 @@ fn for_gateway(of_upstream: &[Arc<Resource>; 3], is_used: bool) -> [Arc<Resource
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -15,7 +15,7 @@ use crate::{
     store::{RouteRow, Rows},
 };
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         listener: "0.0.0.0:8080".parse().unwrap(),
         wasm_dir: "/wasm".into(),

@@ -33,7 +33,8 @@ impl View {
 
     /// Whether what is not in the view may be removed from the client.
     pub(super) fn may_remove(&self, kind: Kind) -> bool {
-        !(self.holds_removals && RETAINED.contains(&kind)) && !self.has_given_up_scopes(kind)
+        let is_held = self.holds_removals && RETAINED.contains(&kind);
+        !is_held && !self.has_given_up_scopes(kind)
     }
 
     /// Whether there are no scopes because routes come otherwise now. The connections that Envoy drains from the listener of

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferrox_xds_server::store::{Changed, Changes, Heard, Reading, Store};
+use ferrox_xds_server::store::{Changed, Changes, Heard, NewRelease, Reading, Store};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, PgPool, postgres::PgListener};
 use tokio::time::{Instant, timeout};
 
@@ -86,7 +86,7 @@ async fn a_statement_that_changes_no_row_is_no_change() {
 async fn a_release_is_no_change() {
     let (postgres, store, _sql) = start().await;
     let heard = first_heard(&postgres, async || {
-        store.record_release(&consumer("a")).await.unwrap();
+        store.record_release(&NewRelease::of(&consumer("a"))).await.unwrap();
     });
     assert_eq!(heard.await, "after");
 }

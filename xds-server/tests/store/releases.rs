@@ -1,6 +1,6 @@
 //! Recording releases.
 
-use ferrox_xds_server::store::{Rows, Store};
+use ferrox_xds_server::store::{NewRelease, Rows, Store};
 
 use crate::{consumer, sample, start};
 
@@ -9,12 +9,12 @@ async fn a_release_is_new_when_it_differs_from_the_newest() {
     let (_postgres, store, _sql) = start().await;
     assert!(store.last_release().await.unwrap().is_none());
     let (a, b) = (consumer("a"), sample::rows());
-    let first = store.record_release(&a).await.unwrap();
+    let first = store.record_release(&NewRelease::of(&a)).await.unwrap();
     assert_eq!(first.digest, a.digest());
-    assert_eq!(store.record_release(&a).await.unwrap(), first);
-    let second = store.record_release(&b).await.unwrap();
+    assert_eq!(store.record_release(&NewRelease::of(&a)).await.unwrap(), first);
+    let second = store.record_release(&NewRelease::of(&b)).await.unwrap();
     assert_eq!(store.last_release().await.unwrap(), Some((second.clone(), b)));
-    let back = store.record_release(&a).await.unwrap();
+    let back = store.record_release(&NewRelease::of(&a)).await.unwrap();
     assert_eq!(back.digest, first.digest);
     assert!(first.id < second.id && second.id < back.id);
     assert_eq!(store.last_release().await.unwrap(), Some((back, a)));
@@ -26,7 +26,8 @@ async fn replicas_that_release_the_same_rows_share_one_release() {
     let other = Store::connect(&postgres.url()).unwrap();
     for round in 0..20 {
         let rows = consumer(&round.to_string());
-        let (a, b) = tokio::join!(store.record_release(&rows), other.record_release(&rows));
+        let release = NewRelease::of(&rows);
+        let (a, b) = tokio::join!(store.record_release(&release), other.record_release(&release));
         assert_eq!(a.unwrap(), b.unwrap());
     }
     let count: i64 = sqlx::query_scalar("select count(*) from releases").fetch_one(&mut sql).await.unwrap();
@@ -36,9 +37,9 @@ async fn replicas_that_release_the_same_rows_share_one_release() {
 #[tokio::test]
 async fn the_newest_hundred_releases_are_kept() {
     let (_postgres, store, mut sql) = start().await;
-    let mut last = store.record_release(&Rows::default()).await.unwrap();
+    let mut last = store.record_release(&NewRelease::of(&Rows::default())).await.unwrap();
     for round in 0..103 {
-        last = store.record_release(&consumer(&round.to_string())).await.unwrap();
+        last = store.record_release(&NewRelease::of(&consumer(&round.to_string()))).await.unwrap();
     }
     let (count, newest): (i64, i64) =
         sqlx::query_as("select count(*), max(id) from releases").fetch_one(&mut sql).await.unwrap();

@@ -1,0 +1,84 @@
+//! The model after a change, of which only what has changed is parsed.
+
+use std::{
+    borrow::Borrow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    Model, auth, overlap,
+    problem::Problem,
+    route::{self, References},
+    selection::Selection,
+    upstream,
+};
+use crate::store::{Changed, Rows, Things};
+
+impl Model {
+    /// Checks the rows that follow those of this model, in which nothing else has `changed`. What has not is taken from here,
+    /// and so is the same `Arc`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the rows.
+    pub fn updated(&self, rows: &Rows, changed: &Changed) -> Result<Self, Vec<Problem>> {
+        match changed {
+            Changed::Things(things) if self.stands_beside(rows, things) => self.with(rows, things),
+            _ => Self::parse(rows).map(|model| model.sharing(self)),
+        }
+    }
+
+    /// Whether all that has not changed is still right beside what has: only references could be wrong now.
+    fn stands_beside(&self, rows: &Rows, things: &Things) -> bool {
+        let went = |name: &String| {
+            self.upstreams.contains_key(name.as_str()) && !rows.upstreams.iter().any(|row| row.name == *name)
+        };
+        things.gateways.is_empty() && things.jwt_providers.is_empty() && !things.upstreams.iter().any(went)
+    }
+
+    fn with(&self, rows: &Rows, things: &Things) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut model = self.clone();
+        let selection = Selection::of(rows, &things.upstreams, &things.routes);
+        let upstreams = upstream::parse_all(&selection, &mut problems);
+        replace(&mut model.upstreams, &things.upstreams, upstreams);
+        let references = References::new(rows, &self.gateways);
+        replace(&mut model.routes, &things.routes, route::parse_all(&selection, &references, &mut problems));
+        if !things.routes.is_empty() {
+            overlap::check(&model.routes, &mut problems);
+        }
+        if !things.consumers.is_empty() {
+            model.auth = Arc::new(auth::parse(rows, &mut problems));
+        }
+        if problems.is_empty() { Ok(model) } else { Err(problems) }
+    }
+
+    /// The same model, which shares with an earlier one what is the same in both.
+    fn sharing(mut self, earlier: &Self) -> Self {
+        share(&mut self.upstreams, &earlier.upstreams);
+        share(&mut self.routes, &earlier.routes);
+        self
+    }
+}
+
+/// Puts what was parsed of some things in the place of what they were.
+fn replace<K: Ord + Borrow<str>, V: Eq>(
+    all: &mut BTreeMap<K, Arc<V>>,
+    names: &BTreeSet<String>,
+    mut parsed: BTreeMap<K, Arc<V>>,
+) {
+    share(&mut parsed, all);
+    for name in names {
+        all.remove(name.as_str());
+    }
+    all.extend(parsed);
+}
+
+/// Takes from `earlier` what is the same there.
+fn share<K: Ord, V: Eq>(all: &mut BTreeMap<K, Arc<V>>, earlier: &BTreeMap<K, Arc<V>>) {
+    for (name, thing) in all {
+        if let Some(same) = earlier.get(name).filter(|same| *same == thing) {
+            *thing = Arc::clone(same);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! From rows to what is served: reads, checks, translates and publishes, each time only what has changed, and has what
+//! is served recorded.
+//!
+//! Rows that fail their check change nothing: the last good release stays, also across a restart, and the reason is
+//! shown. While PostgreSQL cannot be reached, what is served stays.
+
+mod record;
+mod status;
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+pub use status::{Publication, ServedRelease, Status};
+
+use self::record::Recorder;
+use crate::{
+    model::{Model, Problem},
+    snapshot::Gateways,
+    store::{Changed, Changes, Heard, NewRelease, Pruner, Rows, Store, StoreError},
+    translate::{Settings, Translator},
+};
+
+/// Pause before PostgreSQL is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How long it stays on record which rows changed.
+const KEEP_CHANGES: Duration = Duration::from_secs(3600);
+
+/// How changes that come one after the other are merged.
+#[derive(Debug, Clone, Copy)]
+pub struct Merge {
+    /// A change is served when no other has come for so long.
+    pub quiet: Duration,
+    /// But no later than this.
+    pub longest: Duration,
+}
+
+/// Publishes what the rows say, and every change of them.
+pub struct Publisher {
+    store: Store,
+    pruner: Pruner,
+    recorder: Recorder,
+    translator: Translator,
+    merge: Merge,
+    releases: watch::Sender<Option<Arc<Gateways>>>,
+    publication: Publication,
+    /// What is served.
+    model: Option<Model>,
+    /// In what the rows differ from it.
+    changed: Changed,
+}
+
+impl Publisher {
+    /// A publisher that sends to `releases`. Must be called inside a Tokio runtime.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        settings: Settings,
+        merge: Merge,
+        releases: watch::Sender<Option<Arc<Gateways>>>,
+        publication: Publication,
+    ) -> Self {
+        Self {
+            pruner: store.pruner(KEEP_CHANGES),
+            recorder: Recorder::start(store.clone(), publication.clone()),
+            store,
+            translator: Translator::new(settings),
+            merge,
+            releases,
+            publication,
+            model: None,
+            changed: Changed::Everything,
+        }
+    }
+
+    /// Runs for ever.
+    pub async fn run(mut self) {
+        loop {
+            let Err(error) = self.follow().await;
+            self.publication.unreadable(&error.to_string());
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Publishes until PostgreSQL fails.
+    async fn follow(&mut self) -> Result<Infallible, StoreError> {
+        self.store.migrate().await?;
+        // Listening begins before the first read, so no change is missed between the two.
+        let mut changes = self.store.changes().await?;
+        let mut reading = self.store.read().await?;
+        let mut changed = Changed::Everything;
+        loop {
+            self.publication.readable();
+            self.take(reading.rows(), changed).await?;
+            if let Err(error) = self.pruner.prune().await {
+                tracing::warn!(%error, "old changes stay on record");
+            }
+            let heard = changes.changed().await?;
+            changed = match self.wait_for_quiet(&mut changes, heard).await? {
+                Heard::Change => reading.refresh(&self.store).await?,
+                Heard::Reconnected => {
+                    reading = self.store.read().await?;
+                    Changed::Everything
+                }
+            };
+        }
+    }
+
+    /// Waits until no change has come for a while, so that a burst of them becomes one release, but not for ever.
+    async fn wait_for_quiet(&self, changes: &mut Changes, mut heard: Heard) -> Result<Heard, StoreError> {
+        let deadline = Instant::now() + self.merge.longest;
+        loop {
+            let quiet = deadline.min(Instant::now() + self.merge.quiet);
+            match timeout_at(quiet, changes.changed()).await {
+                Ok(changed) => heard = heard.max(changed?),
+                Err(_) => return Ok(heard),
+            }
+            if Instant::now() >= deadline {
+                return Ok(heard);
+            }
+        }
+    }
+
+    async fn take(&mut self, rows: &Rows, changed: Changed) -> Result<(), StoreError> {
+        let changed = std::mem::take(&mut self.changed).and(changed);
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let checked = match &self.model {
+            Some(model) => model.updated(rows, &changed),
+            None => Model::parse(rows),
+        };
+        match checked {
+            Ok(model) => {
+                self.publication.accepted();
+                let gateways = self.serve(model);
+                let release = NewRelease::of(rows);
+                self.publication.served(&release.digest, None, gateways);
+                self.recorder.record(release);
+                Ok(())
+            }
+            Err(problems) => {
+                self.changed = changed;
+                self.refuse(&problems).await
+            }
+        }
+    }
+
+    /// Serves a model, if it is not served already; returns the names of its gateways.
+    fn serve(&mut self, model: Model) -> Vec<String> {
+        let gateways = model.gateways().map(|gateway| gateway.name.to_string()).collect();
+        if self.model.as_ref() != Some(&model) {
+            let resources = self.translator.translate(&model);
+            let before = self.releases.borrow().clone().unwrap_or_default();
+            self.releases.send_replace(Some(Arc::new(before.succeeded_by(resources))));
+            self.model = Some(model);
+        }
+        gateways
+    }
+
+    async fn refuse(&mut self, problems: &[Problem]) -> Result<(), StoreError> {
+        self.publication.refused(problems);
+        match self.model {
+            Some(_) => Ok(()),
+            None => self.serve_last_release().await,
+        }
+    }
+
+    /// After a restart with rows that make no sense: what was served before is served again.
+    async fn serve_last_release(&mut self) -> Result<(), StoreError> {
+        let Some((release, rows)) = self.store.last_release().await? else {
+            tracing::error!("there is no earlier release, so nothing is served");
+            return Ok(());
+        };
+        match Model::parse(&rows) {
+            Ok(model) => {
+                let gateways = self.serve(model);
+                self.changed = Changed::Everything;
+                self.publication.served(&release.digest, Some(release.id), gateways);
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!(release = release.id, %problem, "the last release cannot be served");
+                }
+            }
+        }
+        Ok(())
+    }
+}

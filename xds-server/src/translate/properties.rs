@@ -1,0 +1,163 @@
+//! Random histories: a model and resources that were made step by step are those that are made at once.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::{Translator, tests::settings};
+use crate::{
+    model::{
+        Model,
+        sample::{gateway, policy, provider, route, target, upstream},
+    },
+    store::{Changed, ConsumerRow, EndpointRow, Rows, Things},
+};
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// A change of one thing, some of which make no sense: hosts that no gateway takes, references that lead nowhere, equal
+/// routes.
+#[derive(Debug, Clone)]
+enum Step {
+    Gateway { sharding: &'static str, is_there: bool },
+    Upstream { name: &'static str, timeout: Option<i32>, port: i32 },
+    Route { name: &'static str, route: Option<RouteStep> },
+    Provider { is_there: bool },
+    Consumer { name: &'static str, is_there: bool },
+}
+
+#[derive(Debug, Clone)]
+struct RouteStep {
+    host: &'static str,
+    path: &'static str,
+    upstream: &'static str,
+    gateways: Vec<&'static str>,
+    has_policy: bool,
+}
+
+fn name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(NAMES.to_vec())
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let route = (
+        prop_oneof![8 => prop::sample::select(vec!["x.com", "y.com"]), 1 => prop::sample::select(vec!["*.com", "*"])],
+        prop_oneof![9 => prop::sample::select(vec!["/", "/a", "/b"]), 1 => Just("bad")],
+        name(),
+        prop::sample::subsequence(vec!["ferrox", "other"], 1..=2),
+        prop::bool::weighted(0.3),
+    );
+    let route = route.prop_map(|(host, path, upstream, gateways, has_policy)| RouteStep {
+        host,
+        path,
+        upstream,
+        gateways,
+        has_policy,
+    });
+    prop_oneof![
+        1 => (prop::sample::select(vec!["none", "host"]), prop::bool::weighted(0.9))
+            .prop_map(|(sharding, is_there)| Step::Gateway { sharding, is_there }),
+        3 => (name(), prop::option::weighted(0.95, 1..3), 1..3)
+            .prop_map(|(name, timeout, port)| Step::Upstream { name, timeout, port }),
+        6 => (name(), prop::option::weighted(0.8, route)).prop_map(|(name, route)| Step::Route { name, route }),
+        1 => prop::bool::weighted(0.9).prop_map(|is_there| Step::Provider { is_there }),
+        1 => (name(), any::<bool>()).prop_map(|(name, is_there)| Step::Consumer { name, is_there }),
+    ]
+}
+
+/// Changes the rows; returns what has changed.
+fn apply(rows: &mut Rows, step: Step) -> Things {
+    let one = |name: &str| BTreeSet::from([name.to_owned()]);
+    match step {
+        Step::Gateway { sharding, is_there } => {
+            rows.gateways.retain(|row| row.name != "other");
+            rows.gateways.extend(is_there.then(|| gateway("other", sharding)));
+            Things { gateways: one("other"), ..Things::default() }
+        }
+        Step::Upstream { name, timeout, port } => {
+            rows.upstreams.retain(|row| row.name != name);
+            rows.endpoints.retain(|row| row.upstream != name);
+            if let Some(timeout) = timeout {
+                let mut row = upstream(name);
+                row.connect_timeout_ms = timeout;
+                rows.upstreams.push(row);
+                let address = "127.0.0.1".to_owned();
+                rows.endpoints.push(EndpointRow { upstream: name.to_owned(), address, port });
+            }
+            Things { upstreams: one(name), ..Things::default() }
+        }
+        Step::Route { name, route } => {
+            set_route(rows, name, route);
+            Things { routes: one(name), ..Things::default() }
+        }
+        Step::Provider { is_there } => {
+            rows.jwt_providers.clear();
+            rows.jwt_providers.extend(is_there.then(|| provider("id", "https://id")));
+            Things { jwt_providers: one("id"), ..Things::default() }
+        }
+        Step::Consumer { name, is_there } => {
+            rows.consumers.retain(|row| row.name != name);
+            rows.consumers
+                .extend(is_there.then(|| ConsumerRow { name: name.to_owned(), scopes: Vec::new() }));
+            Things { consumers: one(name), ..Things::default() }
+        }
+    }
+}
+
+fn set_route(rows: &mut Rows, name: &str, step: Option<RouteStep>) {
+    rows.routes.retain(|row| row.name != name);
+    rows.route_upstreams.retain(|row| row.route != name);
+    rows.route_policies.retain(|row| row.route != name);
+    let Some(step) = step else { return };
+    let mut row = route(name, step.path);
+    row.hosts = vec![step.host.to_owned()];
+    row.gateways = step.gateways.iter().map(ToString::to_string).collect();
+    rows.routes.push(row);
+    rows.route_upstreams.push(target(name, step.upstream, 1));
+    if step.has_policy {
+        rows.route_policies.push(policy(name, "auth", json!({"jwt": {"providers": ["id"]}})));
+    }
+}
+
+fn sorted(problems: Vec<crate::model::Problem>) -> BTreeSet<String> {
+    problems.iter().map(ToString::to_string).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn what_is_made_step_by_step_is_what_is_made_at_once(
+        steps in prop::collection::vec(prop::collection::vec(step(), 1..3), 1..20),
+    ) {
+        let mut rows = Rows {
+            gateways: vec![gateway("ferrox", "none"), gateway("other", "host")],
+            upstreams: NAMES.map(upstream).to_vec(),
+            jwt_providers: vec![provider("id", "https://id")],
+            ..Rows::default()
+        };
+        let mut model = Model::parse(&rows).unwrap();
+        let mut translator = Translator::new(settings());
+        let mut pending = Changed::default();
+        for step in steps {
+            for step in step {
+                pending = pending.and(Changed::Things(apply(&mut rows, step)));
+            }
+            let at_once = Model::parse(&rows);
+            match model.updated(&rows, &pending) {
+                Ok(updated) => {
+                    let at_once = at_once.unwrap();
+                    prop_assert!(updated == at_once);
+                    let fresh = Translator::new(settings()).translate(&at_once);
+                    prop_assert_eq!(translator.translate(&updated), fresh);
+                    for (before, after) in model.routes().flat_map(|before| updated.routes().map(move |after| (before, after))) {
+                        prop_assert!(before != after || Arc::ptr_eq(before, after));
+                    }
+                    (model, pending) = (updated, Changed::default());
+                }
+                Err(problems) => prop_assert_eq!(sorted(problems), sorted(at_once.unwrap_err())),
+            }
+        }
+    }
+}
