@@ -36,6 +36,7 @@ use tokio::{
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use tonic::{
     Code, Status, Streaming,
+    metadata::MetadataValue,
     service::Routes,
     transport::{Channel, Server, server::TcpIncoming},
 };
@@ -317,6 +318,49 @@ async fn each_kind_has_a_service_of_its_own_in_both_variants() {
     serves!(control, Kind::Listener, ListenerDiscoveryServiceClient, stream_listeners, delta_listeners);
     serves!(control, Kind::RouteConfiguration, RouteDiscoveryServiceClient, stream_routes, delta_routes);
     serves!(control, Kind::Secret, SecretDiscoveryServiceClient, stream_secrets, delta_secrets);
+}
+
+#[tokio::test]
+async fn resources_of_all_sizes_arrive_whole_in_both_variants() {
+    let control = Control::start(&[]).await;
+    // Around what is copied into one frame, what is sent without a copy, and what HTTP/2 has a window for.
+    let sizes = [0, 1, 100, 4000, 4096, 5000, 16_000, 16_384, 70_000, 3 << 20];
+    let resources: Vec<_> = (0..200_u8)
+        .map(|n| {
+            let size = sizes.get(usize::from(n)).copied().unwrap_or(usize::from(n) * 10);
+            Resource::new(Kind::Cluster, format!("{n:03}"), vec![n; size])
+        })
+        .collect();
+    let expected: Vec<_> = resources.iter().map(|resource| resource.encoded().to_vec()).collect();
+    let release = Gateways::default().succeeded_by(BTreeMap::from([("g".to_owned(), resources)]));
+    control.releases.send_replace(Some(Arc::new(release)));
+
+    let mut delta = control.delta().await;
+    delta.send(request("g", Kind::Cluster, &[])).await;
+    let anys = delta.response().await.resources.into_iter().map(|resource| resource.resource.unwrap());
+    assert!(anys.map(|any| any.value).eq(expected.iter().cloned()));
+
+    let asked = DiscoveryRequest { node: node("g"), ..DiscoveryRequest::default() };
+    let asked = tokio_stream::once(asked).chain(tokio_stream::pending());
+    let mut client = ClusterDiscoveryServiceClient::new(control.channel().await);
+    let mut responses = client.stream_clusters(asked).await.unwrap().into_inner();
+    let response = timeout(PATIENCE, responses.next()).await.unwrap().unwrap().unwrap();
+    assert!(response.resources.into_iter().map(|any| any.value).eq(expected));
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_refused_and_told_what_is_accepted() {
+    let control = Control::start(ONE).await;
+    let ask = async |encoding| {
+        let asked = tokio_stream::once(request("g", Kind::Cluster, &[])).chain(tokio_stream::pending());
+        let mut asked = tonic::Request::new(asked);
+        asked.metadata_mut().insert("grpc-encoding", MetadataValue::from_static(encoding));
+        AggregatedDiscoveryServiceClient::new(control.channel().await).delta_aggregated_resources(asked).await
+    };
+    let status = ask("gzip").await.unwrap_err();
+    assert_eq!(status.code(), Code::Unimplemented);
+    assert_eq!(status.metadata().get("grpc-accept-encoding").unwrap(), "identity");
+    assert!(ask("identity").await.is_ok());
 }
 
 #[tokio::test]

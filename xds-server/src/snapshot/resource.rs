@@ -16,7 +16,7 @@ pub struct Resource {
     name: String,
     version: String,
     delta: Bytes,
-    any: Bytes,
+    sotw: Bytes,
     encoded: Bytes,
 }
 
@@ -26,6 +26,9 @@ const ANY_VALUE: u32 = 2;
 const DELTA_VERSION: u32 = 1;
 const DELTA_RESOURCE: u32 = 2;
 const DELTA_NAME: u32 = 3;
+/// Field `resources` of the responses of both variants. That it has the number of the nested `resource` too lets the
+/// variants share their bytes.
+const RESOURCES: u32 = DELTA_RESOURCE;
 
 impl Resource {
     /// A resource from its canonical encoding: the same content always gives the same bytes. prost encodes maps in
@@ -36,20 +39,24 @@ impl Resource {
         let version = short_hex(&Sha256::digest(&encoded));
         let type_url = kind.type_url().to_owned();
         let any_length = string::encoded_len(ANY_TYPE_URL, &type_url) + length_of(ANY_VALUE, encoded.len());
+        let delta_length = string::encoded_len(DELTA_NAME, &name)
+            + string::encoded_len(DELTA_VERSION, &version)
+            + length_of(DELTA_RESOURCE, any_length);
         // What is nested stands last, so that each form ends the next larger one. Fields may come in any order
         // (protobuf encoding, "Field Order").
-        let mut bytes = BytesMut::new();
+        let mut bytes = BytesMut::with_capacity(length_of(RESOURCES, delta_length));
+        begin(RESOURCES, delta_length, &mut bytes);
         string::encode(DELTA_NAME, &name, &mut bytes);
         string::encode(DELTA_VERSION, &version, &mut bytes);
+        let sotw_begins = bytes.len();
         begin(DELTA_RESOURCE, any_length, &mut bytes);
-        let any_begins = bytes.len();
         string::encode(ANY_TYPE_URL, &type_url, &mut bytes);
         begin(ANY_VALUE, encoded.len(), &mut bytes);
         let encoded_begins = bytes.len();
         bytes.put(encoded);
         let delta = bytes.freeze();
-        let (any, encoded) = (delta.slice(any_begins..), delta.slice(encoded_begins..));
-        Self { kind, listed: true, name, version, delta, any, encoded }
+        let (sotw, encoded) = (delta.slice(sotw_begins..), delta.slice(encoded_begins..));
+        Self { kind, listed: true, name, version, delta, sotw, encoded }
     }
 
     /// The same resource for those only who ask for it by name: a wildcard does not bring it.
@@ -88,16 +95,16 @@ impl Resource {
         &self.encoded
     }
 
-    /// The encoded `google.protobuf.Any` of it, as a state-of-the-world response carries it.
-    #[must_use]
-    pub fn any(&self) -> &Bytes {
-        &self.any
-    }
-
-    /// The encoded `envoy.service.discovery.v3.Resource` of it, as a delta response carries it.
+    /// It as field `resources` of an encoded `envoy.service.discovery.v3.DeltaDiscoveryResponse`.
     #[must_use]
     pub fn delta(&self) -> &Bytes {
         &self.delta
+    }
+
+    /// It as field `resources` of an encoded `envoy.service.discovery.v3.DiscoveryResponse`.
+    #[must_use]
+    pub fn sotw(&self) -> &Bytes {
+        &self.sotw
     }
 }
 
@@ -137,21 +144,41 @@ impl fmt::Debug for Resource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use envoy_types::pb::{envoy::service::discovery::v3 as discovery, google::protobuf::Any};
+    use envoy_types::pb::{
+        envoy::service::discovery::v3::{self as discovery, DeltaDiscoveryResponse, DiscoveryResponse},
+        google::protobuf::Any,
+    };
     use prost::Message;
 
     #[test]
-    fn every_form_is_the_message_that_responses_carry() {
+    fn every_form_is_part_of_a_message_that_holds_the_resource() {
+        for size in [0, 1, 300, 70_000] {
+            let content = vec![7; size];
+            let resource = Resource::new(Kind::Cluster, "a", content.clone());
+            let any = Any { type_url: Kind::Cluster.type_url().to_owned(), value: content.clone() };
+            let sotw = DiscoveryResponse::decode(resource.sotw().clone()).unwrap();
+            assert_eq!(
+                sotw,
+                DiscoveryResponse { resources: vec![any.clone()], ..DiscoveryResponse::default() }
+            );
+            let delta = DeltaDiscoveryResponse::decode(resource.delta().clone()).unwrap();
+            let with_version = discovery::Resource {
+                name: "a".to_owned(),
+                version: resource.version().to_owned(),
+                resource: Some(any),
+                ..discovery::Resource::default()
+            };
+            let resources = vec![with_version];
+            assert_eq!(delta, DeltaDiscoveryResponse { resources, ..DeltaDiscoveryResponse::default() });
+            assert_eq!(resource.encoded(), &content);
+        }
+    }
+
+    #[test]
+    fn all_forms_share_the_same_bytes() {
         let resource = Resource::new(Kind::Cluster, "a", vec![7; 300]);
-        let any = Any { type_url: Kind::Cluster.type_url().to_owned(), value: vec![7; 300] };
-        assert_eq!(Any::decode(resource.any().clone()).unwrap(), any);
-        let delta = discovery::Resource {
-            name: "a".to_owned(),
-            version: resource.version().to_owned(),
-            resource: Some(any),
-            ..discovery::Resource::default()
-        };
-        assert_eq!(discovery::Resource::decode(resource.delta().clone()).unwrap(), delta);
-        assert_eq!(resource.encoded().as_ref(), [7; 300]);
+        let ends =
+            [resource.delta(), resource.sotw(), resource.encoded()].map(|form| form.as_ptr_range().end);
+        assert_eq!(ends, [ends[0]; 3]);
     }
 }

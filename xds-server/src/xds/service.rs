@@ -1,7 +1,7 @@
 //! The discovery services of gRPC: the aggregated one (ADS) and one for each kind, each in both variants.
 
 use std::{
-    future::{Ready, ready},
+    future::ready,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,16 +9,23 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request as HttpRequest, routing::post};
-use tokio::sync::{mpsc, watch};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{
-    Request, Response, Status, Streaming,
-    server::{Grpc, StreamingService},
+use axum::{
+    Router,
+    body::Body as AnyBody,
+    extract::Request as HttpRequest,
+    http::{HeaderMap, header::CONTENT_TYPE},
+    response::Response as HttpResponse,
+    routing::post,
 };
-use tonic_prost::ProstCodec;
+use tokio::sync::watch;
+use tonic::{
+    Request, Status, Streaming,
+    metadata::{GRPC_CONTENT_TYPE, MetadataValue},
+};
+use tonic_prost::ProstDecoder;
 
 use super::{
+    body::{self, Body},
     observer::Observer,
     peer::Peer,
     stream::{self, Link},
@@ -31,6 +38,9 @@ pub type Releases = watch::Receiver<Option<Arc<Gateways>>>;
 
 /// Largest request that is read, in bytes: 4 MiB holds some 100,000 names.
 const MAX_REQUEST_BYTES: usize = 4 << 20;
+
+/// The one encoding of messages that is understood: none.
+const IDENTITY: &str = "identity";
 
 /// Each service with the end of its methods' names and the kind that it is for.
 const SERVICES: [(&str, &str, Option<Kind>); 8] = [
@@ -73,21 +83,12 @@ impl Discovery {
             router = discovery.route::<SotwProtocol>(router, &format!("/{service}/Stream{method}"), only);
             router = discovery.route::<DeltaProtocol>(router, &format!("/{service}/Delta{method}"), only);
         }
-        router.fallback(|| {
-            ready(Status::unimplemented("there is no such method").into_http::<axum::body::Body>())
-        })
+        router.fallback(|| ready(Status::unimplemented("there is no such method").into_http::<AnyBody>()))
     }
 
     fn route<P: Protocol>(self: &Arc<Self>, router: Router, path: &str, only: Option<Kind>) -> Router {
         let method = Method { discovery: Arc::clone(self), only };
-        router.route(
-            path,
-            post(async move |request: HttpRequest| {
-                let codec = ProstCodec::<P::Response, P::Request>::default();
-                let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST_BYTES);
-                grpc.streaming(Open::<P>(method, std::marker::PhantomData), request).await
-            }),
-        )
+        router.route(path, post(async move |request: HttpRequest| method.open::<P>(request)))
     }
 }
 
@@ -97,26 +98,45 @@ struct Method {
     only: Option<Kind>,
 }
 
-struct Open<P>(Method, std::marker::PhantomData<fn() -> P>);
+impl Method {
+    fn open<P: Protocol>(&self, request: HttpRequest) -> HttpResponse {
+        if let Err(status) = check_encoding(request.headers()) {
+            return status.into_http();
+        }
+        let request = Request::from_http(request.map(|body| {
+            let decoder = ProstDecoder::<P::Request>::default();
+            Streaming::new_request(decoder, body, None, Some(MAX_REQUEST_BYTES))
+        }));
+        let mut response = HttpResponse::new(AnyBody::new(self.serve::<P>(request)));
+        response.headers_mut().insert(CONTENT_TYPE, GRPC_CONTENT_TYPE);
+        response
+    }
 
-impl<P: Protocol> StreamingService<P::Request> for Open<P> {
-    type Response = P::Response;
-    type ResponseStream = ReceiverStream<Result<P::Response, Status>>;
-    type Future = Ready<Result<Response<Self::ResponseStream>, Status>>;
-
-    fn call(&mut self, request: Request<Streaming<P::Request>>) -> Self::Future {
-        let Method { discovery, only } = &self.0;
+    fn serve<P: Protocol>(&self, requests: Request<Streaming<P::Request>>) -> Body {
+        let Self { discovery, only } = self;
         let link = Link {
-            peer: Peer::of(&request),
+            peer: Peer::of(&requests),
             id: discovery.streams.fetch_add(1, Ordering::Relaxed),
             only: *only,
             releases: discovery.releases.clone(),
             observer: Arc::clone(&discovery.observer),
             grace: discovery.grace,
         };
-        // One response at a time: what a slow client has not taken yet is made when it takes it.
-        let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(stream::serve::<P>(link, request.into_inner(), sender));
-        ready(Ok(Response::new(ReceiverStream::new(receiver))))
+        let (responses, body) = body::channel();
+        tokio::spawn(stream::serve::<P>(link, requests.into_inner(), responses));
+        body
+    }
+}
+
+/// Refuses compressed requests, and says what is accepted (gRPC, "Compression", doc/compression.md).
+fn check_encoding(headers: &HeaderMap) -> Result<(), Status> {
+    match headers.get("grpc-encoding") {
+        None => Ok(()),
+        Some(encoding) if encoding == IDENTITY => Ok(()),
+        Some(encoding) => {
+            let mut status = Status::unimplemented(format!("encoding {encoding:?} is not supported"));
+            status.metadata_mut().insert("grpc-accept-encoding", MetadataValue::from_static(IDENTITY));
+            Err(status)
+        }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{future::pending, sync::Arc, time::Duration};
 
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt};
 use tonic::Status;
 
 use super::{
+    body::Responses,
     observer::{Event, Observer, StreamId},
     peer::Peer,
     service::Releases,
@@ -34,20 +35,17 @@ const MAX_NAMES: usize = 250_000;
 /// Longest `node.id` and `node.cluster` in bytes: they are kept and logged.
 const MAX_NODE_NAME: usize = 1024;
 
-type Responses<P> = mpsc::Sender<Result<<P as Protocol>::Response, Status>>;
-
 /// Serves one client until it leaves, breaks the protocol, or the server stops.
 pub(super) async fn serve<P: Protocol>(
     mut link: Link,
     requests: impl Stream<Item = Result<P::Request, Status>> + Send,
-    responses: Responses<P>,
+    responses: Responses,
 ) {
     let observer = Arc::clone(&link.observer);
     let id = link.id;
     if let Err(status) = run::<P>(&mut link, requests, &responses).await {
         tracing::info!(stream = id, code = ?status.code(), reason = status.message(), "xDS stream refused");
-        // The client may be gone; then nobody needs the status.
-        let _ = responses.send(Err(status)).await;
+        responses.end(status);
     }
     observer.observe(id, Event::Closed);
 }
@@ -55,7 +53,7 @@ pub(super) async fn serve<P: Protocol>(
 async fn run<P: Protocol>(
     link: &mut Link,
     requests: impl Stream<Item = Result<P::Request, Status>> + Send,
-    responses: &Responses<P>,
+    responses: &Responses,
 ) -> Result<(), Status> {
     tokio::pin!(requests);
     // An error is a client that went away without saying so.
@@ -79,7 +77,7 @@ async fn run<P: Protocol>(
     loop {
         // A response is made only when the client can take it, and from the latest release.
         loop {
-            let Ok(permit) = responses.reserve().await else { return Ok(()) };
+            let Some(turn) = responses.turn().await else { return Ok(()) };
             if link.releases.has_changed().unwrap_or(false) {
                 take_release(link, &gateway, &mut session);
             }
@@ -87,8 +85,9 @@ async fn run<P: Protocol>(
             tracing::debug!(stream = link.id, kind = ?response.kind, version = response.version,
                 resources = response.update.resources.len(), removed = ?response.update.removed, "sent");
             let sent = Event::Sent { kind: response.kind, version: response.version.clone() };
+            let frames = P::encode(response)?;
             link.observer.observe(link.id, sent);
-            permit.send(Ok(P::encode(response)));
+            turn.send(frames);
         }
         for (kind, version) in session.take_current() {
             link.observer.observe(link.id, Event::Current { kind, version });

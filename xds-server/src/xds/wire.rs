@@ -1,6 +1,5 @@
 //! The two variants' messages, to and from what a session understands.
 
-use bytes::Bytes;
 use envoy_types::pb::envoy::{
     config::core::v3::Node as NodeMessage,
     service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest},
@@ -10,6 +9,7 @@ use tonic::Status;
 
 use super::{
     delta::{Delta, DeltaRequest},
+    frames::{Frames, TooLarge},
     observer::{Node, Variant},
     session::{Answer, Response, Subscription},
     sotw::{Sotw, SotwRequest},
@@ -22,7 +22,6 @@ type Parsed<S> = (Kind, Option<Answer>, <S as Subscription>::Request);
 /// A variant of the protocol on the wire.
 pub(super) trait Protocol: Send + 'static {
     type Request: Message + Default + 'static;
-    type Response: Message + 'static;
     type Subscription: Subscription + Send;
     const VARIANT: Variant;
 
@@ -32,8 +31,8 @@ pub(super) trait Protocol: Send + 'static {
     /// What a request means, on a stream that is for one kind `only` or for all.
     fn parse(request: Self::Request, only: Option<Kind>) -> Result<Parsed<Self::Subscription>, Status>;
 
-    /// A response as a message.
-    fn encode(response: Response) -> Self::Response;
+    /// A response as the frames of a message.
+    fn encode(response: Response) -> Result<Frames, TooLarge>;
 }
 
 fn node(message: NodeMessage) -> Node {
@@ -85,13 +84,11 @@ fn answer(nonce: String, error_detail: Option<envoy_types::pb::google::rpc::Stat
     (!nonce.is_empty()).then(|| Answer { nonce: shortened(nonce, MAX_NONCE), refusal })
 }
 
-/// `envoy.service.discovery.v3.DeltaDiscoveryResponse`, with resources that are encoded already.
+/// `envoy.service.discovery.v3.DeltaDiscoveryResponse` without its resources, which are encoded already.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct DeltaResponse {
+struct DeltaFields {
     #[prost(string, tag = "1")]
     system_version_info: String,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    resources: Vec<Bytes>,
     #[prost(string, tag = "4")]
     type_url: String,
     #[prost(string, tag = "5")]
@@ -100,13 +97,11 @@ pub(super) struct DeltaResponse {
     removed_resources: Vec<String>,
 }
 
-/// `envoy.service.discovery.v3.DiscoveryResponse`, with resources that are encoded already.
+/// `envoy.service.discovery.v3.DiscoveryResponse` without its resources, which are encoded already.
 #[derive(Clone, PartialEq, prost::Message)]
-pub(super) struct SotwResponse {
+struct SotwFields {
     #[prost(string, tag = "1")]
     version_info: String,
-    #[prost(bytes = "bytes", repeated, tag = "2")]
-    resources: Vec<Bytes>,
     #[prost(string, tag = "4")]
     type_url: String,
     #[prost(string, tag = "5")]
@@ -118,7 +113,6 @@ pub(super) struct DeltaProtocol;
 
 impl Protocol for DeltaProtocol {
     type Request = DeltaDiscoveryRequest;
-    type Response = DeltaResponse;
     type Subscription = Delta;
     const VARIANT: Variant = Variant::Delta;
 
@@ -136,14 +130,15 @@ impl Protocol for DeltaProtocol {
         Ok((kind, answer(request.response_nonce, request.error_detail), subscription))
     }
 
-    fn encode(response: Response) -> Self::Response {
-        DeltaResponse {
-            system_version_info: response.version,
-            resources: response.update.resources.iter().map(|resource| resource.delta().clone()).collect(),
-            type_url: response.kind.type_url().to_owned(),
-            nonce: response.nonce,
-            removed_resources: response.update.removed,
-        }
+    fn encode(response: Response) -> Result<Frames, TooLarge> {
+        let Response { kind, nonce, version, update } = response;
+        let fields = DeltaFields {
+            system_version_info: version,
+            type_url: kind.type_url().to_owned(),
+            nonce,
+            removed_resources: update.removed,
+        };
+        Frames::new(fields.encode_to_vec(), update.resources.iter().map(|resource| resource.delta()))
     }
 }
 
@@ -152,7 +147,6 @@ pub(super) struct SotwProtocol;
 
 impl Protocol for SotwProtocol {
     type Request = DiscoveryRequest;
-    type Response = SotwResponse;
     type Subscription = Sotw;
     const VARIANT: Variant = Variant::Sotw;
 
@@ -166,13 +160,10 @@ impl Protocol for SotwProtocol {
         Ok((kind, answer(request.response_nonce, request.error_detail), subscription))
     }
 
-    fn encode(response: Response) -> Self::Response {
-        SotwResponse {
-            version_info: response.version,
-            resources: response.update.resources.iter().map(|resource| resource.any().clone()).collect(),
-            type_url: response.kind.type_url().to_owned(),
-            nonce: response.nonce,
-        }
+    fn encode(response: Response) -> Result<Frames, TooLarge> {
+        let Response { kind, nonce, version, update } = response;
+        let fields = SotwFields { version_info: version, type_url: kind.type_url().to_owned(), nonce };
+        Frames::new(fields.encode_to_vec(), update.resources.iter().map(|resource| resource.sotw()))
     }
 }
 
@@ -214,6 +205,12 @@ mod tests {
         assert_eq!(agent.len(), MAX_AGENT);
     }
 
+    /// The message that follows a prefix of five bytes.
+    fn decoded<M: Message + Default>(frames: Result<Frames, TooLarge>) -> M {
+        let bytes = frames.unwrap().collect::<Vec<_>>().concat();
+        M::decode(&bytes[5..]).unwrap()
+    }
+
     #[test]
     fn a_response_is_the_message_of_its_variant() {
         let any = Any { type_url: Kind::Cluster.type_url().to_owned(), value: vec![1] };
@@ -228,8 +225,7 @@ mod tests {
             nonce: "n".to_owned(),
             ..DeltaDiscoveryResponse::default()
         };
-        let encoded = DeltaProtocol::encode(response()).encode_to_vec();
-        assert_eq!(DeltaDiscoveryResponse::decode(encoded.as_slice()).unwrap(), delta);
+        assert_eq!(decoded::<DeltaDiscoveryResponse>(DeltaProtocol::encode(response())), delta);
 
         let sotw = DiscoveryResponse {
             version_info: "v".to_owned(),
@@ -238,7 +234,6 @@ mod tests {
             nonce: "n".to_owned(),
             ..DiscoveryResponse::default()
         };
-        let encoded = SotwProtocol::encode(response()).encode_to_vec();
-        assert_eq!(DiscoveryResponse::decode(encoded.as_slice()).unwrap(), sotw);
+        assert_eq!(decoded::<DiscoveryResponse>(SotwProtocol::encode(response())), sotw);
     }
 }
