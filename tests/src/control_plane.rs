@@ -8,6 +8,7 @@ use crate::{
     Error, binaries,
     ports::Port,
     process::{Program, Service},
+    tls::TlsFiles,
     wait::{answers_ok, client},
     watchdog::Ending,
 };
@@ -21,6 +22,8 @@ pub struct ControlPlane {
 
 /// What a control plane is told.
 pub struct ControlPlaneOptions<'a> {
+    /// What people call it; also the name of its log.
+    pub name: &'a str,
     /// Where Envoys connect to.
     pub xds: Port,
     /// Where people and their tools connect to.
@@ -31,6 +34,8 @@ pub struct ControlPlaneOptions<'a> {
     pub listener: &'a str,
     /// Host and port of the sidecar.
     pub sidecar: &'a str,
+    /// What it uses TLS to Envoys with, if it does.
+    pub tls: Option<&'a TlsFiles>,
 }
 
 impl ControlPlane {
@@ -39,9 +44,9 @@ impl ControlPlane {
     /// # Errors
     /// When it or the filters are not built, or it does not start.
     pub async fn start_in(folder: &Path, options: ControlPlaneOptions<'_>) -> Result<Self, Error> {
-        let ControlPlaneOptions { xds, admin, database_url, listener, sidecar } = options;
-        let service = Service::new(Program {
-            name: "control-plane".to_owned(),
+        let ControlPlaneOptions { name, xds, admin, database_url, listener, sidecar, tls } = options;
+        let mut service = Service::new(Program {
+            name: name.to_owned(),
             path: binaries::ours("ferrox")?,
             args: vec!["serve".into()],
             env: vec![
@@ -53,11 +58,16 @@ impl ControlPlane {
                 ("FERROX_WASM_DIR", binaries::wasm()?.display().to_string()),
             ],
             directory: folder.to_path_buf(),
-            log: folder.join("control-plane.log"),
+            log: folder.join(format!("{name}.log")),
             user: None,
             stop: Signal::TERM,
             ending: Ending::Kill,
         });
+        if let Some(TlsFiles { cert, key, authority }) = tls {
+            service.set_variable("FERROX_XDS_TLS_CERT", &cert.display().to_string());
+            service.set_variable("FERROX_XDS_TLS_KEY", &key.display().to_string());
+            service.set_variable("FERROX_XDS_TLS_CLIENT_CA", &authority.display().to_string());
+        }
         let mut this = Self { service, xds, admin };
         this.start().await?;
         Ok(this)
@@ -70,6 +80,33 @@ impl ControlPlane {
     pub async fn start(&mut self) -> Result<(), Error> {
         let (client, url) = (client()?, self.url("/readyz"));
         self.service.start(async || answers_ok(&client, &url).await).await
+    }
+
+    /// Starts it again, on its ports, and waits only until it lives, whether it can read the database or not.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn launch(&mut self) -> Result<(), Error> {
+        let (client, url) = (client()?, self.url("/healthz"));
+        self.service.start(async || answers_ok(&client, &url).await).await
+    }
+
+    /// Its status.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn status(&self) -> Result<serde_json::Value, Error> {
+        Ok(client()?.get(self.url("/status")).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// The sum of its metrics whose name, with labels if there are any, begins so.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn metric(&self, name: &str) -> Result<u64, Error> {
+        let text = client()?.get(self.url("/metrics")).send().await?.error_for_status()?.text().await?;
+        let values = text.lines().filter(|line| line.starts_with(name));
+        Ok(values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok()).sum())
     }
 
     /// URL of a path of the admin port.

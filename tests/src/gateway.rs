@@ -14,12 +14,14 @@ use tokio::net::TcpStream;
 
 use crate::{
     Error,
+    bootstrap::{Bootstrap, Protocol},
     control_plane::{ControlPlane, ControlPlaneOptions},
-    envoy::{Envoy, Protocol},
+    envoy::Envoy,
     ports::Port,
     postgres::Postgres,
     redis::Redis,
     sidecar::Sidecar,
+    tls::MutualTls,
     wait::{client, eventually},
 };
 
@@ -35,6 +37,8 @@ pub struct Gateway {
     envoy: Option<Envoy>,
     /// The control plane.
     pub control_plane: ControlPlane,
+    /// Another on the same database, if there is: see [`GatewayOptions::replica`].
+    pub replica: Option<ControlPlane>,
     /// The sidecar.
     pub sidecar: Sidecar,
     /// What the sidecar talks to.
@@ -43,7 +47,7 @@ pub struct Gateway {
     database_url: String,
     listener: Port,
     envoy_admin: Option<Port>,
-    protocol: Protocol,
+    options: GatewayOptions,
     folder: PathBuf,
     client: reqwest::Client,
     _temporary: Option<TempDir>,
@@ -58,12 +62,16 @@ pub enum Database {
 }
 
 /// What can be chosen about a gateway.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct GatewayOptions {
     /// The variant of xDS between Envoy and the control plane.
     pub protocol: Protocol,
     /// Whether the gateway has a PostgreSQL server of its own, to be stopped.
     pub own_postgres: bool,
+    /// Whether there are two control planes, for Envoy to choose from.
+    pub replica: bool,
+    /// What Envoy and the control planes use TLS with, if they do.
+    pub tls: Option<MutualTls>,
 }
 
 /// The ports of a gateway.
@@ -120,8 +128,7 @@ impl Gateway {
             false => Database::Shared(Postgres::shared().await?),
         };
         let ports = GatewayPorts::free()?;
-        let mut this =
-            Self::prepare(temporary.path(), postgres, ports, options.protocol, &mut |_| {}).await?;
+        let mut this = Self::prepare(temporary.path(), postgres, ports, options, &mut |_| {}).await?;
         this._temporary = Some(temporary);
         this.sql(rows).await?;
         this.open().await?;
@@ -136,7 +143,7 @@ impl Gateway {
         folder: &Path,
         postgres: Database,
         ports: GatewayPorts,
-        protocol: Protocol,
+        options: GatewayOptions,
         report: &mut (dyn FnMut(&'static str) + Send),
     ) -> Result<Self, Error> {
         let GatewayPorts { listener, envoy_admin, xds, admin, sidecar, redis } = ports;
@@ -146,24 +153,34 @@ impl Gateway {
         report("the Redis sidecar");
         let sidecar = Sidecar::start_in(folder, sidecar, &redis.url()).await?;
         report("the control plane");
-        let options = ControlPlaneOptions {
-            xds,
-            admin,
-            database_url: &database_url,
-            listener: &listener.address().to_string(),
-            sidecar: &sidecar.address(),
+        let start = async |name: &'static str, xds, admin| {
+            let options = ControlPlaneOptions {
+                name,
+                xds,
+                admin,
+                database_url: &database_url,
+                listener: &listener.address().to_string(),
+                sidecar: &sidecar.address(),
+                tls: options.tls.as_ref().map(|tls| &tls.control_plane),
+            };
+            ControlPlane::start_in(folder, options).await
         };
-        let control_plane = ControlPlane::start_in(folder, options).await?;
+        let control_plane = start("control-plane", xds, admin).await?;
+        let replica = match options.replica {
+            true => Some(start("replica", Port::free()?, Port::free()?).await?),
+            false => None,
+        };
         Ok(Self {
             envoy: None,
             control_plane,
+            replica,
             sidecar,
             redis,
             postgres,
             database_url,
             listener,
             envoy_admin: Some(envoy_admin),
-            protocol,
+            options,
             folder: folder.to_path_buf(),
             client: client()?,
             _temporary: None,
@@ -176,11 +193,21 @@ impl Gateway {
     /// When it does not.
     pub async fn open(&mut self) -> Result<(), Error> {
         if let Some(admin) = self.envoy_admin.take() {
-            let xds = self.control_plane.xds_port();
-            self.envoy = Some(Envoy::start_in(&self.folder, "envoy-1", admin, xds, self.protocol).await?);
+            self.envoy = Some(Envoy::start_in(&self.folder, admin, &self.bootstrap("envoy-1")).await?);
         }
         let address = self.listener.address();
         eventually("Envoy listens for requests", async || TcpStream::connect(address).await.is_ok()).await
+    }
+
+    /// What an Envoy of this gateway is started with.
+    #[must_use]
+    pub fn bootstrap<'a>(&'a self, node: &'a str) -> Bootstrap<'a> {
+        let control_planes = [&self.control_plane].into_iter().chain(&self.replica);
+        Bootstrap {
+            xds: control_planes.map(ControlPlane::xds_port).collect(),
+            tls: self.options.tls.as_ref().map(|tls| &tls.envoy),
+            ..Bootstrap::new(node, 0, self.options.protocol)
+        }
     }
 
     /// Executes SQL statements in one transaction, which the control plane sees as one change.
@@ -249,14 +276,7 @@ impl Gateway {
     /// # Errors
     /// When it does not answer.
     pub async fn status(&self) -> Result<serde_json::Value, Error> {
-        Ok(self
-            .client
-            .get(self.control_plane.url("/status"))
-            .send()
-            .await?
-            .error_for_status()?
-            .json()
-            .await?)
+        self.control_plane.status().await
     }
 
     /// The proxy.
@@ -318,6 +338,7 @@ impl Gateway {
     fn services(&mut self) -> Vec<&mut crate::process::Service> {
         let mut services = Vec::new();
         services.extend(self.envoy.as_mut().map(Envoy::service));
+        services.extend(self.replica.as_mut().map(ControlPlane::service));
         services.extend([self.control_plane.service(), self.sidecar.service(), self.redis.service()]);
         if let Database::Own(server) = &mut self.postgres {
             services.push(server.service());

@@ -6,6 +6,7 @@
 //! that ends.
 
 pub mod binaries;
+pub mod bootstrap;
 pub mod control_plane;
 pub mod envoy;
 mod error;
@@ -18,6 +19,7 @@ pub mod process;
 pub mod redis;
 pub mod secret;
 pub mod sidecar;
+pub mod tls;
 pub mod tokens;
 pub mod up;
 pub mod upstream;

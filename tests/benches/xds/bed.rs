@@ -7,8 +7,8 @@ use envoy_types::pb::envoy::{
     service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse},
 };
 use ferrox_testbed::{
+    bootstrap::Protocol,
     control_plane::{ControlPlane, ControlPlaneOptions},
-    envoy::Protocol,
     ports::Port,
     postgres::Postgres,
     upstream::Upstream,
@@ -54,11 +54,13 @@ impl Bed {
         let postgres = Postgres::start_new().await?;
         let database_url = postgres.create_database("ferrox").await?;
         let options = ControlPlaneOptions {
+            name: "control-plane",
             xds: Port::free()?,
             admin: Port::free()?,
             database_url: &database_url,
             listener: &listener.address().to_string(),
             sidecar: &sidecar.address().to_string(),
+            tls: None,
         };
         // It makes its tables.
         let mut control_plane = ControlPlane::start_in(folder.path(), options).await?;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use ferrox_testbed::envoy::Protocol;
+use ferrox_testbed::bootstrap::Protocol;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::JoinSet,

@@ -16,7 +16,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ferrox_testbed::envoy::Protocol;
+use ferrox_testbed::bootstrap::Protocol;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::{

@@ -6,7 +6,7 @@ use envoy_types::pb::envoy::{
     config::core::v3::Node,
     service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest},
 };
-use ferrox_testbed::envoy::Protocol;
+use ferrox_testbed::bootstrap::Protocol;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::Instant,

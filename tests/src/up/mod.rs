@@ -20,8 +20,7 @@ use tokio::{
 
 use crate::{
     Error,
-    envoy::Protocol,
-    gateway::{Database, Gateway, GatewayPorts},
+    gateway::{Database, Gateway, GatewayOptions, GatewayPorts},
     postgres::Postgres,
 };
 
@@ -93,7 +92,8 @@ impl Running {
         let server = Postgres::start_in(Some(&options.folder.join("postgres")), ports.postgres).await?;
         let server = Database::Own(Box::new(server));
         let folder = &options.folder;
-        let mut gateway = Gateway::prepare(folder, server, gateway, Protocol::Delta, &mut report).await?;
+        let mut gateway =
+            Gateway::prepare(folder, server, gateway, GatewayOptions::default(), &mut report).await?;
         report("the upstreams");
         let sample = Sample::start()?;
         let control = ControlServer::start(ports.control, sample.controls()).await?;

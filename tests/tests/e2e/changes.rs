@@ -1,7 +1,7 @@
 //! How changes of rows reach Envoy, and how they do not.
 
 use ferrox_testbed::{
-    envoy::Protocol,
+    bootstrap::Protocol,
     gateway::{Gateway, GatewayOptions},
     upstream::Upstream,
     wait::eventually,
