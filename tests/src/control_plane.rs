@@ -121,6 +121,12 @@ impl ControlPlane {
         self.xds.number()
     }
 
+    /// The end of the log, for a person.
+    #[must_use]
+    pub fn log_tail(&self, lines: usize) -> String {
+        self.service.log_tail(lines)
+    }
+
     /// The process.
     pub fn service(&mut self) -> &mut Service {
         &mut self.service

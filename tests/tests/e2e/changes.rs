@@ -7,7 +7,9 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use crate::{load::Client, rows};
+use crate::{rows, xds::in_both_variants};
+
+in_both_variants!(envoy_follows_every_change);
 
 async fn gateway(protocol: Protocol, upstreams: &[&Upstream]) -> Gateway {
     let mut rows: String = upstreams.iter().map(|upstream| rows::upstream(upstream)).collect();
@@ -16,7 +18,7 @@ async fn gateway(protocol: Protocol, upstreams: &[&Upstream]) -> Gateway {
 }
 
 /// Adds, changes and removes a route by SQL, and sees each live.
-async fn follows_every_change(protocol: Protocol) {
+async fn envoy_follows_every_change(protocol: Protocol) {
     let (one, two) = (Upstream::start_new("one").unwrap(), Upstream::start_new("two").unwrap());
     let gateway = gateway(protocol, &[&one]).await;
     assert_eq!(gateway.get("/r").await.unwrap().status(), 200);
@@ -59,23 +61,6 @@ async fn follows_every_change(protocol: Protocol) {
     .await
     .unwrap();
     assert_eq!(gateway.get("/r").await.unwrap().status(), 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn envoy_follows_every_change_by_delta() {
-    follows_every_change(Protocol::Delta).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn envoy_follows_every_change_by_state_of_the_world() {
-    follows_every_change(Protocol::Sotw).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_gateway_without_any_rows_starts_and_answers_404() {
-    let mut gateway = Gateway::start("").await.unwrap();
-    assert_eq!(gateway.get("/").await.unwrap().status(), 404);
-    assert!(gateway.ended().unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -158,85 +143,4 @@ async fn the_status_shows_who_is_connected_and_what_they_run() {
     let metrics = gateway.client().get(gateway.control_plane.url("/metrics")).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains("ferrox_xds_connected_nodes 1"), "{metrics}");
-}
-
-/// Moves a route from one upstream to another and removes the one it leaves, over and over in one transaction each, while
-/// clients send requests.
-async fn a_swap_loses_no_request(protocol: Protocol) {
-    let upstreams = ["one", "two"].map(|name| Upstream::start_new(name).unwrap());
-    let gateway = gateway(protocol, &[&upstreams[0]]).await;
-    let clients: Vec<_> =
-        (0..4).map(|_| Client::start(vec![gateway.client().get(gateway.url("/r"))])).collect();
-    for round in 1..=6 {
-        let (old, new) = (&upstreams[(round + 1) % 2], &upstreams[round % 2]);
-        let swap = rows::upstream(new)
-            + &format!("update route_upstreams set upstream = '{}';", new.name())
-            + &format!("delete from upstreams where name = '{}';", old.name());
-        gateway.sql(&swap).await.unwrap();
-        let before = new.requests("/r");
-        eventually("the route has moved", async || new.requests("/r") > before).await.unwrap();
-        for client in &clients {
-            client.enough().await;
-        }
-        let url = gateway.envoy_url("/clusters").unwrap();
-        let gone = format!("{}::", old.name());
-        eventually("the old cluster is gone", async || {
-            let clusters = gateway.client().get(&url).send().await.unwrap().text().await.unwrap();
-            !clusters.lines().any(|line| line.starts_with(&gone))
-        })
-        .await
-        .unwrap();
-    }
-    for client in clients {
-        assert_eq!(client.finish().await, std::collections::BTreeMap::new());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_swap_of_upstreams_under_load_loses_no_request_by_delta() {
-    a_swap_loses_no_request(Protocol::Delta).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_swap_of_upstreams_under_load_loses_no_request_by_state_of_the_world() {
-    a_swap_loses_no_request(Protocol::Sotw).await;
-}
-
-async fn a_refusal_is_shown_and_harms_nobody(protocol: Protocol) {
-    let upstream = Upstream::start_new("u").unwrap();
-    let mut gateway = gateway(protocol, &[&upstream]).await;
-    let refused = async |gateway: &Gateway| {
-        let status = gateway.status().await.unwrap();
-        status["nodes"][0]["resources"]["extension_configs"]["refused"].clone()
-    };
-    // Filters whose code is not there: Envoy takes the configuration apart and refuses it.
-    let wasm = ferrox_testbed::binaries::wasm().unwrap();
-    gateway.control_plane.service().stop().await.unwrap();
-    gateway.control_plane.service().set_variable("FERROX_WASM_DIR", "/nowhere");
-    gateway.control_plane.start().await.unwrap();
-    eventually("the refusal is shown", async || refused(&gateway).await["message"].is_string())
-        .await
-        .unwrap();
-    assert!(refused(&gateway).await["message"].as_str().unwrap().contains("/nowhere"));
-    // What is new and good is sent all the same, and what ran before goes on.
-    gateway.sql(&rows::route("new", "u")).await.unwrap();
-    gateway.until("/new", 200).await.unwrap();
-    assert_eq!(gateway.get("/r").await.unwrap().status(), 200);
-
-    gateway.control_plane.service().stop().await.unwrap();
-    gateway.control_plane.service().set_variable("FERROX_WASM_DIR", wasm.to_str().unwrap());
-    gateway.control_plane.start().await.unwrap();
-    gateway.sql("delete from routes where name = 'new'").await.unwrap();
-    gateway.until("/new", 404).await.unwrap();
-    assert!(refused(&gateway).await.is_null());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_shown_and_harms_nobody_by_delta() {
-    a_refusal_is_shown_and_harms_nobody(Protocol::Delta).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_is_shown_and_harms_nobody_by_state_of_the_world() {
-    a_refusal_is_shown_and_harms_nobody(Protocol::Sotw).await;
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod auth;
+mod authority;
 mod breaker;
 mod cache;
 mod changes;
@@ -14,3 +15,4 @@ mod routing;
 mod rows;
 mod sharding;
 mod standalone;
+mod xds;

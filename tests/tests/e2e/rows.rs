@@ -15,10 +15,28 @@ pub(crate) fn upstream(upstream: &Upstream) -> String {
 
 /// A route for any host, named as the first segment of its path, to one upstream.
 pub(crate) fn route(name: &str, upstream: &str) -> String {
+    let route = format!("insert into routes (name, path_prefix) values ('{name}', '/{name}');");
+    route + &target(name, upstream)
+}
+
+/// An upstream to which a route leads too, with the same weight as any other.
+pub(crate) fn target(route: &str, upstream: &str) -> String {
+    format!("insert into route_upstreams (route, upstream) values ('{route}', '{upstream}');")
+}
+
+/// An upstream is added and takes the place of another in every route.
+pub(crate) fn takeover(old: &Upstream, new: &Upstream) -> String {
     format!(
-        "insert into routes (name, path_prefix) values ('{name}', '/{name}');
-         insert into route_upstreams (route, upstream) values ('{name}', '{upstream}');"
+        "{} update route_upstreams set upstream = '{}' where upstream = '{}';",
+        upstream(new),
+        new.name(),
+        old.name()
     )
+}
+
+/// An upstream that no route leads to is removed.
+pub(crate) fn removal(upstream: &Upstream) -> String {
+    format!("delete from upstreams where name = '{}';", upstream.name())
 }
 
 /// A policy of a route.
