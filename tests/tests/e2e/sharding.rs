@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use ferrox_testbed::{
-    envoy::Protocol,
+    bootstrap::Protocol,
     gateway::{Gateway, GatewayOptions},
     upstream::Upstream,
     wait::eventually,
 };
 
-use crate::{load::Client, rows};
+use crate::{load::Client, rows, xds::in_both_variants};
+
+in_both_variants!(envoy_follows_every_change, a_swap_loses_no_request, sharding_can_be_switched_under_load);
 
 /// The host of [`Gateway::url`].
 const HOST: &str = "127.0.0.1";
@@ -42,7 +44,7 @@ async fn statistic(gateway: &Gateway, name: &str) -> u64 {
     line.map_or(0, |(_, value)| value.parse().unwrap())
 }
 
-async fn follows_every_change(protocol: Protocol) {
+async fn envoy_follows_every_change(protocol: Protocol) {
     let (one, two) = (Upstream::start_new("one").unwrap(), Upstream::start_new("two").unwrap());
     let gateway = gateway(protocol, &one).await;
     assert_eq!(status(&gateway, HOST, "/r").await, 200);
@@ -88,16 +90,6 @@ async fn follows_every_change(protocol: Protocol) {
     assert_eq!(statistic(&gateway, "update_rejected").await, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn envoy_follows_every_change_of_a_host_by_delta() {
-    follows_every_change(Protocol::Delta).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn envoy_follows_every_change_of_a_host_by_state_of_the_world() {
-    follows_every_change(Protocol::Sotw).await;
-}
-
 /// Moves a route from one upstream to another and removes the one it leaves, in one transaction each.
 async fn a_swap_loses_no_request(protocol: Protocol) {
     let upstreams = ["one", "two"].map(|name| Upstream::start_new(name).unwrap());
@@ -124,16 +116,6 @@ async fn a_swap_loses_no_request(protocol: Protocol) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_swap_of_the_upstreams_of_a_host_under_load_loses_no_request_by_delta() {
-    a_swap_loses_no_request(Protocol::Delta).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_swap_of_the_upstreams_of_a_host_under_load_loses_no_request_by_state_of_the_world() {
-    a_swap_loses_no_request(Protocol::Sotw).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn after_a_reconnect_no_host_is_sent_again() {
     let upstream = Upstream::start_new("u").unwrap();
     let mut gateway = gateway(Protocol::Delta, &upstream).await;
@@ -155,7 +137,7 @@ async fn after_a_reconnect_no_host_is_sent_again() {
 }
 
 /// Clients keep their connections over a change of the listener.
-async fn sharding_can_be_switched(protocol: Protocol) {
+async fn sharding_can_be_switched_under_load(protocol: Protocol) {
     let upstream = Upstream::start_new("u").unwrap();
     let gateway = gateway(protocol, &upstream).await;
     let client = Client::start(vec![gateway.client().get(gateway.url("/r"))]);
@@ -178,14 +160,4 @@ async fn sharding_can_be_switched(protocol: Protocol) {
         gateway.until("/new", 404).await.unwrap();
     }
     assert_eq!(client.finish().await, BTreeMap::new());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sharding_can_be_switched_under_load_by_delta() {
-    sharding_can_be_switched(Protocol::Delta).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sharding_can_be_switched_under_load_by_state_of_the_world() {
-    sharding_can_be_switched(Protocol::Sotw).await;
 }
