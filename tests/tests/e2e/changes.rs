@@ -67,6 +67,11 @@ async fn envoy_follows_every_change(protocol: Protocol) {
 async fn rows_that_make_no_sense_are_refused_as_a_whole_and_the_last_good_release_stays() {
     let upstream = Upstream::start_new("u").unwrap();
     let mut gateway = gateway(Protocol::Delta, &[&upstream]).await;
+    eventually("the release is recorded", async || {
+        gateway.status().await.unwrap()["release"]["id"].is_number()
+    })
+    .await
+    .unwrap();
     let release = gateway.status().await.unwrap()["release"]["id"].clone();
 
     // A good route and, in the same change, a policy that the database cannot judge.

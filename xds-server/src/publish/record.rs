@@ -1,18 +1,15 @@
 //! Recording what is served.
 //!
-//! Writing all rows takes longer than serving what has changed of them, so it is done beside it, and at most once in a
-//! while: of releases that follow each other faster, the last is recorded. What was served and not yet recorded when the
-//! server stops is read from the tables again.
+//! Writing all rows takes longer than serving what has changed of them, so it is done beside it: of releases that follow
+//! each other faster, the last is recorded. What was served and not yet recorded when the server stops is read from the
+//! tables again.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::{sync::watch, time::sleep};
 
 use super::{RETRY, status::Publication};
 use crate::store::{NewRelease, Store};
-
-/// Pause between two records.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Hands what is to be recorded to whoever records it. Who is still busy with another takes the newest then.
 pub(super) struct Recorder {
@@ -37,10 +34,7 @@ async fn run(store: Store, publication: Publication, mut releases: watch::Receiv
         let release = releases.borrow_and_update().clone();
         let Some(release) = release else { continue };
         match store.record_release(&release).await {
-            Ok(recorded) => {
-                publication.recorded(&recorded);
-                sleep(PAUSE).await;
-            }
+            Ok(recorded) => publication.recorded(&recorded),
             Err(error) => {
                 // Whoever reads finds PostgreSQL gone too, and says so.
                 tracing::debug!(%error, "a release is not recorded yet");

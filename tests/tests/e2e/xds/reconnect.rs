@@ -93,7 +93,7 @@ fn expected_after_reconnect(protocol: Protocol) -> Vec<(&'static str, bool)> {
 
 async fn until_both_serve_the_same(gateway: &Gateway) {
     let release = async |control_plane: &ControlPlane| {
-        control_plane.status().await.unwrap()["release"]["id"].as_u64().unwrap()
+        control_plane.status().await.unwrap()["release"]["digest"].clone()
     };
     let replica = gateway.replica.as_ref().unwrap();
     eventually("both control planes serve the same", async || {
