@@ -107,6 +107,27 @@ async fn rows_that_make_no_sense_are_refused_as_a_whole_and_the_last_good_releas
     assert_eq!(dry_run(&gateway), (Some(0), String::new()));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_recorded_is_served_and_the_status_says_so() {
+    let upstream = Upstream::start_new("u").unwrap();
+    let gateway = gateway(Protocol::Delta, &[&upstream]).await;
+    gateway.sql("alter table releases add constraint nothing check (false) not valid").await.unwrap();
+    gateway.sql(&rows::route("new", "u")).await.unwrap();
+    gateway.until("/new", 200).await.unwrap();
+    let record_error = async || gateway.status().await.unwrap()["record_error"].clone();
+    eventually("the failure is shown", async || record_error().await.is_string()).await.unwrap();
+    assert!(record_error().await.as_str().unwrap().starts_with("cannot record a release: "));
+    assert!(gateway.status().await.unwrap()["release"]["id"].is_null());
+
+    gateway.sql("alter table releases drop constraint nothing").await.unwrap();
+    eventually("it is recorded after all", async || {
+        gateway.status().await.unwrap()["release"]["id"].is_number()
+    })
+    .await
+    .unwrap();
+    assert!(record_error().await.is_null());
+}
+
 /// The exit status of `ferrox check`, and what it complains of.
 fn dry_run(gateway: &Gateway) -> (Option<i32>, String) {
     let mut command = std::process::Command::new(ferrox_testbed::binaries::ours("ferrox").unwrap());

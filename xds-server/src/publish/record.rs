@@ -36,8 +36,7 @@ async fn run(store: Store, publication: Publication, mut releases: watch::Receiv
         match store.record_release(&release).await {
             Ok(recorded) => publication.recorded(&recorded),
             Err(error) => {
-                // Whoever reads finds PostgreSQL gone too, and says so.
-                tracing::debug!(%error, "a release is not recorded yet");
+                publication.unrecorded(&error.to_string());
                 sleep(RETRY).await;
                 releases.mark_changed();
             }

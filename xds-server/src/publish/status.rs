@@ -18,6 +18,8 @@ pub struct Status {
     pub problems: Vec<String>,
     /// Why PostgreSQL cannot be read; `None` if it can.
     pub database_error: Option<String>,
+    /// Why the release that is served is not recorded; `None` if it is, or is about to be.
+    pub record_error: Option<String>,
 }
 
 /// A release that is served.
@@ -97,10 +99,19 @@ impl Publication {
         self.update(|status| status.release = Some(release));
     }
 
+    /// What is served cannot be recorded.
+    pub(super) fn unrecorded(&self, reason: &str) {
+        if self.status().record_error.as_deref() != Some(reason) {
+            tracing::error!(error = reason, "a release is served but not recorded");
+        }
+        self.update(|status| status.record_error = Some(reason.to_owned()));
+    }
+
     /// A release was recorded, which may be served no longer.
     pub(super) fn recorded(&self, recorded: &Release) {
         tracing::info!(release = recorded.id, digest = recorded.digest, "release recorded");
         self.update(|status| {
+            status.record_error = None;
             if let Some(release) = status.release.as_mut().filter(|r| r.digest == recorded.digest) {
                 release.id = Some(recorded.id);
             }
