@@ -125,7 +125,14 @@ async fn the_shared_server_gives_each_user_a_database_of_its_own_and_goes_with_t
 async fn a_part_that_does_not_start_shows_the_end_of_its_log() {
     let folder = tempfile::tempdir().unwrap();
     let port = Port::free().unwrap();
-    let taken = std::net::TcpListener::bind(port.address()).unwrap();
+    // A child that another test starts at this moment holds the socket with which the port was tried, until its exec.
+    let mut taken = None;
+    eventually("the port is taken", async || {
+        taken = std::net::TcpListener::bind(port.address()).ok();
+        taken.is_some()
+    })
+    .await
+    .unwrap();
     let error = Redis::start_in(folder.path(), port).await.err().unwrap().to_string();
     assert!(error.starts_with("redis ended") && error.contains("Address already in use"), "{error}");
     drop(taken);
