@@ -3,14 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ferrox_policy::{
-    Check,
     auth::AuthPolicy,
     cache::CachePolicy,
-    parse,
     rate_limit::{By, RateLimitPolicy},
 };
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::{
     problem::{Problem, RowCheck},
@@ -72,28 +68,11 @@ fn parse_route(
         match row.kind.as_str() {
             "auth" => policies.auth = parse_auth(row, providers, &mut check),
             "rate_limit" => policies.rate_limit = parse_rate_limit(row, has_auth, &mut check),
-            "cache" => policies.cache = parse_policy(row, &mut check),
+            "cache" => policies.cache = check.document("policy", &row.policy),
             _ => check.refuse("kind", "must be auth, rate_limit or cache"),
         }
     }
     policies
-}
-
-fn parse_policy<T: DeserializeOwned + Check>(row: &RoutePolicyRow, check: &mut RowCheck<'_>) -> Option<T> {
-    if let Some(policy) = sound(&row.policy) {
-        return Some(policy);
-    }
-    // The same again as text, since only this tells which field is wrong.
-    parse(row.policy.to_string().as_bytes())
-        .map_err(|invalid| check.refuse_invalid(invalid.within("policy")))
-        .ok()
-}
-
-/// The policy, if nothing is wrong with it.
-fn sound<T: DeserializeOwned + Check>(policy: &Value) -> Option<T> {
-    // serde takes a list for a struct too, member by member.
-    let parsed = policy.is_object().then(|| T::deserialize(policy).ok())??;
-    parsed.check().is_ok().then_some(parsed)
 }
 
 fn parse_auth(
@@ -101,7 +80,7 @@ fn parse_auth(
     providers: &HashSet<&str>,
     check: &mut RowCheck<'_>,
 ) -> Option<AuthPolicy> {
-    let policy: AuthPolicy = parse_policy(row, check)?;
+    let policy: AuthPolicy = check.document("policy", &row.policy)?;
     let named = policy.jwt.iter().flat_map(|jwt| &jwt.providers).enumerate();
     for (index, name) in named.filter(|(_, name)| !providers.contains(name.as_str())) {
         check.refuse(format!("policy.jwt.providers[{index}]"), format!("there is no JWT provider '{name}'"));
@@ -114,7 +93,7 @@ fn parse_rate_limit(
     has_auth: bool,
     check: &mut RowCheck<'_>,
 ) -> Option<RateLimitPolicy> {
-    let policy: RateLimitPolicy = parse_policy(row, check)?;
+    let policy: RateLimitPolicy = check.document("policy", &row.policy)?;
     let by_identity = policy.limits.iter().enumerate().filter(|(_, limit)| limit.by == By::Identity);
     for (index, limit) in by_identity.filter(|_| !has_auth) {
         check.refuse(

@@ -2,8 +2,9 @@
 
 use std::{fmt, ops::RangeInclusive};
 
-use ferrox_policy::Invalid;
-use serde::Serialize;
+use ferrox_policy::{Check, Invalid};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// One thing that is wrong with the rows: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,4 +72,21 @@ impl<'a> RowCheck<'a> {
         }
         u32::try_from(value).ok()
     }
+    /// What a JSON document in a column says; `None` when it was refused, which is noted.
+    pub(super) fn document<T: DeserializeOwned + Check>(&mut self, column: &str, json: &Value) -> Option<T> {
+        if let Some(document) = sound(json) {
+            return Some(document);
+        }
+        // The same again as text, since only this tells which field is wrong.
+        ferrox_policy::parse(json.to_string().as_bytes())
+            .map_err(|invalid| self.refuse_invalid(invalid.within(column)))
+            .ok()
+    }
+}
+
+/// The document, if nothing is wrong with it.
+fn sound<T: DeserializeOwned + Check>(json: &Value) -> Option<T> {
+    // serde takes a list for a struct too, member by member.
+    let parsed = json.is_object().then(|| T::deserialize(json).ok())??;
+    parsed.check().is_ok().then_some(parsed)
 }

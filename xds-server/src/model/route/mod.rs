@@ -1,19 +1,23 @@
 //! Which requests go where, and what holds for them.
 
+mod references;
+mod targets;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     num::NonZeroU32,
     sync::Arc,
     time::Duration,
 };
 
+pub(super) use self::references::References;
+use self::targets::Targets;
 use super::{
-    Gateway, GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, Sharding, UpstreamName,
-    policies,
+    GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, Sharding, UpstreamName, policies,
     problem::{Problem, RowCheck},
     selection::Selection,
 };
-use crate::store::{RouteRow, RouteUpstreamRow, Rows};
+use crate::store::RouteRow;
 
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,36 +43,6 @@ pub struct Route {
 }
 
 const TABLE: &str = "routes";
-const TARGETS: &str = "route_upstreams";
-const MAX_WEIGHT: i32 = 1_000_000;
-
-/// What routes may refer to.
-pub(super) struct References<'a> {
-    gateways: HashSet<&'a str>,
-    /// Of those that make sense.
-    sharding: HashMap<&'a str, Sharding>,
-    upstreams: HashSet<&'a str>,
-    pub(super) providers: HashSet<&'a str>,
-}
-
-impl<'a> References<'a> {
-    /// What is in the rows, also if it makes no sense, so that not everything that refers to it is refused too.
-    pub(super) fn new(rows: &'a Rows, gateways: &'a BTreeMap<GatewayName, Gateway>) -> Self {
-        Self {
-            gateways: rows.gateways.iter().map(|row| row.name.as_str()).collect(),
-            sharding: gateways.values().map(|gateway| (gateway.name.as_str(), gateway.sharding)).collect(),
-            upstreams: rows.upstreams.iter().map(|row| row.name.as_str()).collect(),
-            providers: rows.jwt_providers.iter().map(|row| row.name.as_str()).collect(),
-        }
-    }
-
-    fn gateway(&self, name: &str) -> Result<GatewayName, String> {
-        match self.gateways.contains(name) {
-            true => GatewayName::parse(name),
-            false => Err(format!("there is no gateway '{name}'")),
-        }
-    }
-}
 
 pub(super) fn parse_all(
     rows: &Selection<'_>,
@@ -77,7 +51,7 @@ pub(super) fn parse_all(
 ) -> BTreeMap<RouteName, Arc<Route>> {
     let known: HashSet<&str> = rows.routes.iter().map(|row| row.name.as_str()).collect();
     let mut policies = policies::parse_all(rows, &known, references, problems);
-    let mut targets = parse_targets(rows, &known, references, problems);
+    let mut targets = targets::parse_all(rows, &known, references, problems);
     let mut routes = Vec::with_capacity(rows.routes.len());
     let mut seen = HashSet::with_capacity(rows.routes.len());
     for row in &rows.routes {
@@ -115,7 +89,7 @@ fn parse(
         check.refuse("gateways", "needs at least one gateway");
     }
     check_sharding(&hosts, &gateways, references, check);
-    let targets = check.keep("", of_positive_weight(targets));
+    let targets = check.keep("", targets::of_positive_weight(targets));
     Some(Route {
         name: name?,
         hosts,
@@ -174,82 +148,4 @@ fn parse_path(row: &RouteRow, check: &mut RowCheck<'_>) -> Option<PathMatch> {
             None
         }
     }
-}
-
-/// The rows of `route_upstreams` for one route.
-#[derive(Default)]
-struct Targets {
-    positive: BTreeMap<UpstreamName, NonZeroU32>,
-    /// A row was refused, so it is not known what the route has.
-    refused: bool,
-}
-
-fn of_positive_weight(targets: Option<Targets>) -> Result<BTreeMap<UpstreamName, NonZeroU32>, String> {
-    let targets = targets.ok_or("has no upstream in route_upstreams")?;
-    if targets.positive.is_empty() && !targets.refused {
-        return Err("has only upstreams of weight 0".to_owned());
-    }
-    // A model with a refused row is never used.
-    Ok(targets.positive)
-}
-
-fn parse_targets<'a>(
-    rows: &Selection<'a>,
-    routes: &HashSet<&str>,
-    references: &References<'_>,
-    problems: &mut Vec<Problem>,
-) -> HashMap<&'a str, Targets> {
-    let mut sorted = rows.route_upstreams.clone();
-    sorted.sort_by_key(|row| &row.route);
-    let of_one_route = sorted.chunk_by(|a, b| a.route == b.route);
-    let parsed = of_one_route.filter_map(|targets| {
-        let route = targets.first()?.route.as_str();
-        Some((route, parse_targets_of(targets, routes.contains(route), references, problems)))
-    });
-    let mut by_route = HashMap::with_capacity(routes.len());
-    by_route.extend(parsed);
-    by_route
-}
-
-fn parse_targets_of(
-    rows: &[&RouteUpstreamRow],
-    route_exists: bool,
-    references: &References<'_>,
-    problems: &mut Vec<Problem>,
-) -> Targets {
-    let mut targets = Targets::default();
-    let mut seen = BTreeSet::new();
-    for row in rows {
-        let key = format_args!("{} {}", row.route, row.upstream);
-        let mut check = RowCheck::new(TARGETS, &key, problems);
-        if !route_exists {
-            check.refuse("route", format!("there is no route '{}'", row.route));
-        }
-        if !seen.insert(&row.upstream) {
-            check.refuse("upstream", "stands twice");
-            targets.refused = true;
-        } else if parse_target(row, references, &mut targets, &mut check).is_none() {
-            targets.refused = true;
-        }
-    }
-    targets
-}
-
-fn parse_target(
-    row: &RouteUpstreamRow,
-    references: &References<'_>,
-    targets: &mut Targets,
-    check: &mut RowCheck<'_>,
-) -> Option<()> {
-    let weight = check.number("weight", row.weight, 0..=MAX_WEIGHT);
-    if !references.upstreams.contains(row.upstream.as_str()) {
-        check.refuse("upstream", format!("there is no upstream '{}'", row.upstream));
-        return None;
-    }
-    // The table upstreams refuses a name that is none.
-    let name = UpstreamName::parse(&row.upstream).ok()?;
-    if let Some(weight) = NonZeroU32::new(weight?) {
-        targets.positive.insert(name, weight);
-    }
-    Some(())
 }

@@ -1,0 +1,55 @@
+//! Rows of those who issue tokens and hold keys.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+
+/// Who may issue tokens.
+#[derive(Clone, PartialEq, Serialize, Deserialize, FromRow)]
+#[serde(deny_unknown_fields)]
+pub struct JwtProviderRow {
+    /// Primary key.
+    pub name: String,
+    /// The `iss` claim.
+    pub issuer: String,
+    /// Accepted `aud` values.
+    pub audiences: Vec<String>,
+    /// The keys, which may be symmetric and so secret.
+    pub jwks: serde_json::Value,
+    /// Seconds.
+    pub leeway_seconds: i32,
+}
+
+impl fmt::Debug for JwtProviderRow {
+    /// Without the keys, which may be secret.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("JwtProviderRow")
+            .field("name", &self.name)
+            .field("issuer", &self.issuer)
+            .field("audiences", &self.audiences)
+            .field("leeway_seconds", &self.leeway_seconds)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who holds API keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+#[serde(deny_unknown_fields)]
+pub struct ConsumerRow {
+    /// Primary key.
+    pub name: String,
+    /// What the consumer may do.
+    pub scopes: Vec<String>,
+}
+
+/// A live API key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeyRow {
+    /// SHA-256 of the key, 64 lower-case hex digits.
+    pub sha256: String,
+    /// Name of the consumer.
+    pub consumer: String,
+}

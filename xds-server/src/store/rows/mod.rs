@@ -1,0 +1,110 @@
+//! The rows of the gateway as PostgreSQL holds them, not yet checked beyond what the database itself can check.
+
+mod auth;
+mod routing;
+mod upstreams;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use auth::{ApiKeyRow, ConsumerRow, JwtProviderRow};
+pub use routing::{GatewayRow, RoutePolicyRow, RouteRow, RouteUpstreamRow};
+pub use upstreams::{EndpointRow, UpstreamRow};
+
+/// Everything that is configured, a list for each table, each in the order of its primary key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rows {
+    /// Table `gateways`.
+    pub gateways: Vec<GatewayRow>,
+    /// Table `upstreams`.
+    pub upstreams: Vec<UpstreamRow>,
+    /// Table `endpoints`.
+    pub endpoints: Vec<EndpointRow>,
+    /// Table `routes`.
+    pub routes: Vec<RouteRow>,
+    /// Table `route_upstreams`.
+    pub route_upstreams: Vec<RouteUpstreamRow>,
+    /// Table `route_policies`.
+    pub route_policies: Vec<RoutePolicyRow>,
+    /// Table `jwt_providers`.
+    pub jwt_providers: Vec<JwtProviderRow>,
+    /// Table `consumers`.
+    pub consumers: Vec<ConsumerRow>,
+    /// Table `api_keys`.
+    pub api_keys: Vec<ApiKeyRow>,
+}
+
+impl Default for Rows {
+    /// The rows of a new database: one gateway, `ferrox`. A release of before there were gateways has it too.
+    fn default() -> Self {
+        Self {
+            gateways: vec![GatewayRow::first()],
+            upstreams: Vec::new(),
+            endpoints: Vec::new(),
+            routes: Vec::new(),
+            route_upstreams: Vec::new(),
+            route_policies: Vec::new(),
+            jwt_providers: Vec::new(),
+            consumers: Vec::new(),
+            api_keys: Vec::new(),
+        }
+    }
+}
+
+impl Rows {
+    /// What identifies this content: SHA-256 of its JSON in hex. Equal rows have equal digests in every replica,
+    /// since lists come in the order of their keys and JSON objects are kept sorted.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        digest(&self.to_json())
+    }
+
+    /// Rows are strings, numbers and JSON: they always serialize.
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+pub(super) fn digest(json: &str) -> String {
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn provider(jwks: serde_json::Value) -> Rows {
+        let row = JwtProviderRow {
+            name: "id".to_owned(),
+            issuer: "https://id".to_owned(),
+            audiences: vec!["api".to_owned()],
+            jwks,
+            leeway_seconds: 60,
+        };
+        Rows { jwt_providers: vec![row], ..Rows::default() }
+    }
+
+    #[test]
+    fn debug_output_holds_no_key() {
+        let shown = format!("{:?}", provider(json!({"keys": [{"kty": "oct", "k": "c2VjcmV0"}]})));
+        assert!(shown.contains("https://id") && !shown.contains("c2VjcmV0"), "{shown}");
+    }
+
+    #[test]
+    fn a_release_of_before_there_were_gateways_is_all_of_the_first() {
+        let route = json!({"name": "r", "hosts": ["*"], "path_exact": null, "path_prefix": "/", "methods": [],
+            "timeout_ms": 1, "priority": 0});
+        let rows: Rows = serde_json::from_value(json!({"routes": [route]})).unwrap();
+        assert_eq!(rows.gateways, Rows::default().gateways);
+        assert_eq!(rows.routes[0].gateways, ["ferrox"]);
+    }
+
+    #[test]
+    fn the_digest_depends_on_content_and_not_on_the_order_of_json() {
+        let digest = |json: &str| provider(serde_json::from_str(json).unwrap()).digest();
+        assert_eq!(digest(r#"{"a":1,"b":2}"#), digest(r#"{"b":2,"a":1}"#));
+        assert_ne!(digest(r#"{"a":1}"#), digest(r#"{"a":2}"#));
+    }
+}
