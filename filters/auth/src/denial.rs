@@ -88,7 +88,7 @@ impl Denial {
             Self::SeveralApiKeys => "The request has several API keys.",
             Self::Malformed => "The token is no JWT in compact form with claims of the registered types.",
             Self::CriticalHeader => "The token has critical header parameters, and none is supported.",
-            Self::UnsupportedAlgorithm => "The token's alg is none of HS256, RS256, ES256 and EdDSA.",
+            Self::UnsupportedAlgorithm => "The token's alg is none that is supported.",
             Self::UnknownIssuer => "This route does not accept tokens of the token's issuer.",
             Self::UnknownKey => "The issuer has no key of the token's kid and alg.",
             Self::BadSignature => "The token's signature is wrong.",

@@ -1,9 +1,10 @@
 //! A signed token in compact form (RFC 7515 section 3.1), taken apart; nothing in it is to be trusted yet.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use ferrox_policy::auth::Algorithm;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
-use crate::{denial::Denial, keys::Algorithm};
+use crate::denial::Denial;
 
 /// The parts of a token.
 ///
@@ -124,16 +125,16 @@ mod tests {
     }
 
     #[test]
-    fn no_algorithm_but_the_four_is_known() {
-        for name in ["none", "None", "", "hs256", "HS512", "PS256", "ES384", "RSA-OAEP"] {
+    fn no_algorithm_but_the_twelve_is_known() {
+        for name in ["none", "None", "", "hs256", "ES512", "RSA-OAEP"] {
             assert_eq!(
                 parse(&format!(r#"{{"alg":"{name}"}}"#)).unwrap_err(),
                 Denial::UnsupportedAlgorithm,
                 "{name}"
             );
         }
-        for name in ["HS256", "RS256", "ES256", "EdDSA"] {
-            assert_eq!(parse(&format!(r#"{{"alg":"{name}"}}"#)).unwrap().0.name(), name);
+        for algorithm in Algorithm::ALL {
+            assert_eq!(parse(&format!(r#"{{"alg":"{algorithm}"}}"#)).unwrap().0, algorithm);
         }
     }
 

@@ -1,109 +1,130 @@
-//! Keys that verify signatures, each bound to the one algorithm that it fits.
+//! Keys that verify signatures, each bound to the algorithms that it may be used for.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
-use ferrox_policy::Invalid;
+use ferrox_policy::{Invalid, auth::Algorithm};
 use jwt_compact::{
     AlgorithmSignature,
-    alg::{Ed25519, Es256, Hs256, Hs256Key, Rsa, RsaPublicKey},
+    alg::{Ed25519, Es256, Hs256, Hs256Key, Hs384, Hs384Key, Hs512, Hs512Key, Rsa, RsaPublicKey},
     jwk::JsonWebKey,
 };
+use p384::ecdsa::signature::Verifier;
 use serde_json::Value;
 
 use crate::jwk::Jwk;
 
-/// Shortest HMAC key in bytes: RFC 7518 section 3.2 wants the size of the hash.
-const MIN_HMAC_BYTES: usize = 32;
 /// Shortest RSA modulus in bits (RFC 7518 section 3.3).
 const MIN_RSA_BITS: usize = 2048;
 
-/// An algorithm that we verify: RFC 7518 section 3.1, EdDSA of RFC 8037 on Ed25519.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    /// HMAC with SHA-256.
-    Hs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl Algorithm {
-    const ALL: [Self; 4] = [Self::Hs256, Self::Rs256, Self::Es256, Self::EdDsa];
-
-    /// The algorithm of an `alg`; names are case-sensitive (RFC 7515 section 4.1.1).
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
-    }
-
-    /// The `alg`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hs256 => "HS256",
-            Self::Rs256 => "RS256",
-            Self::Es256 => "ES256",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
 /// A key of an issuer.
-///
-/// The type of the material fixes the algorithm, so a public RSA key can never serve as an HMAC secret,
-/// whatever a token's header says (RFC 8725 section 3.1).
 #[derive(Debug)]
 pub(crate) struct Key {
     /// `kid`.
     pub(crate) id: Option<String>,
+    algorithms: Vec<Algorithm>,
     material: Material,
 }
 
+/// The type of the material bounds the algorithms, so a public RSA key can never serve as an HMAC secret, whatever a
+/// token's header says (RFC 8725 section 3.1).
 #[derive(Debug)]
 enum Material {
-    Hs256(Hs256Key),
-    Rs256(RsaPublicKey),
-    Es256(<Es256 as jwt_compact::Algorithm>::VerifyingKey),
-    EdDsa(<Ed25519 as jwt_compact::Algorithm>::VerifyingKey),
+    Hmac(Secret),
+    Rsa { key: RsaPublicKey, modulus_bytes: usize },
+    P256(<Es256 as jwt_compact::Algorithm>::VerifyingKey),
+    P384(p384::ecdsa::VerifyingKey),
+    Ed25519(<Ed25519 as jwt_compact::Algorithm>::VerifyingKey),
+}
+
+/// A symmetric key. Does not print.
+struct Secret(Vec<u8>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(_)")
+    }
 }
 
 impl Key {
-    /// Reads a JWK.
+    /// Reads a JWK of an issuer that may use `allowed` algorithms; none: those that its keys name, or the usual ones.
     ///
     /// # Errors
     /// The member that is wrong and why, without any key material.
-    pub(crate) fn from_jwk(json: &Value) -> Result<Self, Invalid> {
+    pub(crate) fn from_jwk(json: &Value, allowed: &[Algorithm]) -> Result<Self, Invalid> {
         let jwk = Jwk::new(json)?;
         let material = match jwk.required_text("kty")? {
-            "oct" => hmac(jwk)?,
+            "oct" => Material::Hmac(Secret(jwk.bytes("k")?)),
             "RSA" => rsa(jwk)?,
-            "EC" => p256(jwk)?,
+            "EC" => elliptic_curve(jwk)?,
             "OKP" => ed25519(jwk)?,
             _ => return Err(Invalid::new("kty", "must be oct, RSA, EC or OKP")),
         };
-        let key = Self { id: jwk.text("kid")?.map(str::to_owned), material };
-        jwk.check_meant_for(key.algorithm().name())?;
+        jwk.check_verifies()?;
+        let key = Self {
+            id: jwk.text("kid")?.map(str::to_owned),
+            algorithms: algorithms(jwk, &material, allowed)?,
+            material,
+        };
+        key.check_length()?;
         Ok(key)
     }
 
-    /// The one algorithm that the key is used for.
-    pub(crate) fn algorithm(&self) -> Algorithm {
-        match self.material {
-            Material::Hs256(_) => Algorithm::Hs256,
-            Material::Rs256(_) => Algorithm::Rs256,
-            Material::Es256(_) => Algorithm::Es256,
-            Material::EdDsa(_) => Algorithm::EdDsa,
+    /// Whether the key may be used for an algorithm.
+    pub(crate) fn is_for(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    /// Whether this key made the signature by an algorithm that it may be used for.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.is_for(algorithm) && self.material.verifies(algorithm, message, signature)
+    }
+
+    /// RFC 7518 section 3.2: an HMAC key has at least the size of the hash.
+    fn check_length(&self) -> Result<(), Invalid> {
+        let Material::Hmac(Secret(secret)) = &self.material else { return Ok(()) };
+        let too_short = |algorithm: &&Algorithm| secret.len() < hash_bytes(**algorithm);
+        let Some(algorithm) = self.algorithms.iter().find(too_short) else { return Ok(()) };
+        let least = hash_bytes(*algorithm);
+        Err(Invalid::new(
+            "k",
+            format!("must be at least {least} bytes for {algorithm} (RFC 7518 section 3.2)"),
+        ))
+    }
+}
+
+impl Material {
+    /// The algorithms that it fits, the usual one first.
+    fn fits(&self) -> &'static [Algorithm] {
+        use Algorithm::{EdDsa, Es256, Es384, Hs256, Hs384, Hs512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        match self {
+            Self::Hmac(_) => &[Hs256, Hs384, Hs512],
+            Self::Rsa { .. } => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
+            Self::P256(_) => &[Es256],
+            Self::P384(_) => &[Es384],
+            Self::Ed25519(_) => &[EdDsa],
         }
     }
 
-    /// Whether this key made the signature.
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        match &self.material {
-            Material::Hs256(key) => verifies(&Hs256, key, message, signature),
-            Material::Rs256(key) => verifies(&Rsa::rs256(), key, message, signature),
-            Material::Es256(key) => verifies(&Es256, key, message, signature),
-            Material::EdDsa(key) => verifies(&Ed25519, key, message, signature),
+    fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        match (self, algorithm) {
+            (Self::Hmac(Secret(secret)), Algorithm::Hs256) => {
+                verifies(&Hs256, &Hs256Key::new(secret), message, signature)
+            }
+            (Self::Hmac(Secret(secret)), Algorithm::Hs384) => {
+                verifies(&Hs384, &Hs384Key::new(secret), message, signature)
+            }
+            (Self::Hmac(Secret(secret)), Algorithm::Hs512) => {
+                verifies(&Hs512, &Hs512Key::new(secret), message, signature)
+            }
+            // RFC 8017 sections 8.1.2 and 8.2.2: any other length is no signature.
+            (Self::Rsa { key, modulus_bytes }, _) if signature.len() == *modulus_bytes => {
+                rsa_variant(algorithm).is_some_and(|rsa| verifies(&rsa, key, message, signature))
+            }
+            (Self::P256(key), Algorithm::Es256) => verifies(&Es256, key, message, signature),
+            (Self::P384(key), Algorithm::Es384) => p384::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+            (Self::Ed25519(key), Algorithm::EdDsa) => verifies(&Ed25519, key, message, signature),
+            _ => false,
         }
     }
 }
@@ -122,21 +143,58 @@ fn verifies<A: jwt_compact::Algorithm>(
         .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
 }
 
-fn hmac(jwk: Jwk<'_>) -> Result<Material, Invalid> {
-    let secret = jwk.bytes("k")?;
-    if secret.len() < MIN_HMAC_BYTES {
-        return Err(Invalid::new(
-            "k",
-            format!("must be at least {MIN_HMAC_BYTES} bytes (RFC 7518 section 3.2)"),
-        ));
+fn rsa_variant(algorithm: Algorithm) -> Option<Rsa> {
+    match algorithm {
+        Algorithm::Rs256 => Some(Rsa::rs256()),
+        Algorithm::Rs384 => Some(Rsa::rs384()),
+        Algorithm::Rs512 => Some(Rsa::rs512()),
+        Algorithm::Ps256 => Some(Rsa::ps256()),
+        Algorithm::Ps384 => Some(Rsa::ps384()),
+        Algorithm::Ps512 => Some(Rsa::ps512()),
+        _ => None,
     }
-    Ok(Material::Hs256(Hs256Key::new(secret)))
+}
+
+/// Size of the hash of an HMAC algorithm.
+fn hash_bytes(algorithm: Algorithm) -> usize {
+    match algorithm {
+        Algorithm::Hs512 => 64,
+        Algorithm::Hs384 => 48,
+        _ => 32,
+    }
+}
+
+/// What the key is used for: the algorithm that it names, else those of the issuer that it fits, else the usual one.
+fn algorithms(jwk: Jwk<'_>, material: &Material, allowed: &[Algorithm]) -> Result<Vec<Algorithm>, Invalid> {
+    let fits = material.fits();
+    let names = |algorithms: &[Algorithm]| algorithms.iter().map(|a| a.name()).collect::<Vec<_>>().join(", ");
+    let Some(named) = jwk.text("alg")? else {
+        if allowed.is_empty() {
+            return Ok(fits.iter().take(1).copied().collect());
+        }
+        let both: Vec<_> = fits.iter().copied().filter(|algorithm| allowed.contains(algorithm)).collect();
+        if both.is_empty() {
+            return Err(Invalid::new(
+                "kty",
+                format!("this key fits none of the issuer's {}", names(allowed)),
+            ));
+        }
+        return Ok(both);
+    };
+    let Some(algorithm) = Algorithm::from_name(named).filter(|algorithm| fits.contains(algorithm)) else {
+        return Err(Invalid::new("alg", format!("this key can be used for {} only", names(fits))));
+    };
+    if !allowed.is_empty() && !allowed.contains(&algorithm) {
+        return Err(Invalid::new("alg", format!("{algorithm} is none of the issuer's {}", names(allowed))));
+    }
+    Ok(vec![algorithm])
 }
 
 fn rsa(jwk: Jwk<'_>) -> Result<Material, Invalid> {
     jwk.check_public()?;
     let modulus = jwk.bytes("n")?;
-    if bits(&modulus) < MIN_RSA_BITS {
+    let bits = bits(&modulus);
+    if bits < MIN_RSA_BITS {
         return Err(Invalid::new(
             "n",
             format!("must be at least {MIN_RSA_BITS} bits (RFC 7518 section 3.3)"),
@@ -147,7 +205,8 @@ fn rsa(jwk: Jwk<'_>) -> Result<Material, Invalid> {
         public_exponent: Cow::Owned(jwk.bytes("e")?),
         private_parts: None,
     };
-    RsaPublicKey::try_from(&jwk).map(Material::Rs256).map_err(|_| {
+    let modulus_bytes = bits.div_ceil(8);
+    RsaPublicKey::try_from(&jwk).map(|key| Material::Rsa { key, modulus_bytes }).map_err(|_| {
         Invalid::new(
             "",
             "is no RSA key with an odd modulus of at most 4096 bits and an odd exponent below 2^33",
@@ -165,18 +224,31 @@ fn bits(number: &[u8]) -> usize {
     significant.map_or(0, bit_length)
 }
 
-fn p256(jwk: Jwk<'_>) -> Result<Material, Invalid> {
+fn elliptic_curve(jwk: Jwk<'_>) -> Result<Material, Invalid> {
     jwk.check_public()?;
-    if jwk.required_text("crv")? != "P-256" {
-        return Err(Invalid::new("crv", "must be P-256"));
+    match jwk.required_text("crv")? {
+        "P-256" => p256(jwk.bytes("x")?, jwk.bytes("y")?),
+        "P-384" => p384(&jwk.bytes("x")?, &jwk.bytes("y")?),
+        _ => Err(Invalid::new("crv", "must be P-256 or P-384")),
     }
+}
+
+fn p256(x: Vec<u8>, y: Vec<u8>) -> Result<Material, Invalid> {
     let jwk = JsonWebKey::EllipticCurve {
         curve: Cow::Borrowed("P-256"),
-        x: Cow::Owned(jwk.bytes("x")?),
-        y: Cow::Owned(jwk.bytes("y")?),
+        x: Cow::Owned(x),
+        y: Cow::Owned(y),
         secret: None,
     };
-    (&jwk).try_into().map(Material::Es256).map_err(|_| Invalid::new("", "x and y are no point on P-256"))
+    (&jwk).try_into().map(Material::P256).map_err(|_| Invalid::new("", "x and y are no point on P-256"))
+}
+
+/// jwt-compact has no ES384.
+fn p384(x: &[u8], y: &[u8]) -> Result<Material, Invalid> {
+    // SEC 1 section 2.3.3: a point, uncompressed. That each coordinate has its full length is RFC 7518 section 6.2.1.2.
+    let point = [&[4], x, y].concat();
+    let key = (x.len() == y.len()).then(|| p384::ecdsa::VerifyingKey::from_sec1_bytes(&point).ok()).flatten();
+    key.map(Material::P384).ok_or_else(|| Invalid::new("", "x and y are no point on P-384"))
 }
 
 fn ed25519(jwk: Jwk<'_>) -> Result<Material, Invalid> {
@@ -192,7 +264,7 @@ fn ed25519(jwk: Jwk<'_>) -> Result<Material, Invalid> {
     if key.is_weak() {
         return Err(refuse());
     }
-    Ok(Material::EdDsa(key))
+    Ok(Material::Ed25519(key))
 }
 
 #[cfg(test)]

@@ -64,7 +64,8 @@ impl Provider {
             ));
         }
         let keys = provider.jwks.keys.iter().enumerate().map(|(index, jwk)| {
-            Key::from_jwk(jwk).map_err(|invalid| invalid.within(&format!("jwks.keys[{index}]")))
+            Key::from_jwk(jwk, &provider.algorithms)
+                .map_err(|invalid| invalid.within(&format!("jwks.keys[{index}]")))
         });
         Ok(Self {
             name: provider.name.clone(),
@@ -76,13 +77,12 @@ impl Provider {
 
     /// Tries the key that the token names, or every key of its algorithm when it names none.
     fn verify_signature(&self, jws: &Jws<'_>) -> Result<(), Denial> {
-        let fits =
-            |key: &&Key| key.algorithm() == jws.algorithm && (jws.key_id.is_none() || jws.key_id == key.id);
+        let fits = |key: &&Key| key.is_for(jws.algorithm) && (jws.key_id.is_none() || jws.key_id == key.id);
         let mut candidates = self.keys.iter().filter(fits).peekable();
         if candidates.peek().is_none() {
             return Err(Denial::UnknownKey);
         }
-        if candidates.any(|key| key.verifies(jws.signing_input, &jws.signature)) {
+        if candidates.any(|key| key.verifies(jws.algorithm, jws.signing_input, &jws.signature)) {
             Ok(())
         } else {
             Err(Denial::BadSignature)

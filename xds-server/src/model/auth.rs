@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ferrox_policy::{
     Check,
-    auth::{AuthConfig, Consumer, JwkSet, JwtProvider},
+    auth::{Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider},
     placement::Placement,
 };
 use serde_json::Value;
@@ -51,12 +51,14 @@ fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<JwtProvider>
 fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtProvider> {
     let leeway_seconds = check.number("leeway_seconds", row.leeway_seconds, 0..=300);
     let jwks = check.keep("jwks", parse_jwks(&row.jwks));
+    let algorithms = parse_algorithms(&row.algorithms, check);
     let provider = JwtProvider {
         name: row.name.clone(),
         issuer: row.issuer.clone(),
         audiences: row.audiences.clone(),
         jwks: jwks?,
         leeway_seconds: leeway_seconds?,
+        algorithms: algorithms?,
     };
     let alone = AuthConfig { providers: vec![provider.clone()], ..AuthConfig::default() };
     if let Err(invalid) = ferrox_auth::check(&alone) {
@@ -64,6 +66,18 @@ fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtP
         check.refuse(field.trim_start_matches('.'), invalid.reason);
     }
     Some(provider)
+}
+
+fn parse_algorithms(names: &[String], check: &mut RowCheck<'_>) -> Option<Vec<Algorithm>> {
+    let parse = |(index, name): (usize, &String)| {
+        let known = Algorithm::from_name(name).ok_or_else(|| {
+            let all = Algorithm::ALL.map(Algorithm::name).join(", ");
+            format!("'{}' must be one of {all}", name.escape_debug())
+        });
+        check.keep(format!("algorithms[{index}]"), known)
+    };
+    let parsed: Vec<_> = names.iter().enumerate().map(parse).collect();
+    parsed.into_iter().collect()
 }
 
 /// Not by serde, whose messages quote the value, which may be a secret.

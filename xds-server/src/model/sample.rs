@@ -54,6 +54,7 @@ pub(crate) fn provider(name: &str, issuer: &str) -> JwtProviderRow {
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
         }]}),
         leeway_seconds: 60,
+        algorithms: Vec::new(),
     }
 }
 

@@ -192,6 +192,22 @@ fn the_gateways_issuers_are_refused_by_row() {
 }
 
 #[test]
+fn a_provider_has_algorithms_that_exist_and_that_its_keys_fit() {
+    let refused = |algorithms: &[&str]| {
+        problem(|rows| {
+            rows.jwt_providers = vec![provider("a", "https://a")];
+            rows.jwt_providers[0].algorithms = algorithms.iter().map(|name| (*name).to_owned()).collect();
+        })
+    };
+    assert!(
+        refused(&["EdDSA", "none"])
+            .starts_with("jwt_providers 'a': field algorithms[1]: 'none' must be one of HS256")
+    );
+    let found = refused(&["RS256"]);
+    assert_eq!(found, "jwt_providers 'a': field jwks.keys[0].alg: EdDSA is none of the issuer's RS256");
+}
+
+#[test]
 fn a_key_that_the_filter_would_refuse_is_refused_by_row_and_field() {
     let found = problem(|rows| {
         rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];

@@ -117,7 +117,7 @@ const ROUTE_POLICIES: Table = table!(
 );
 
 const JWT_PROVIDERS: Table = table!(
-    select "name, issuer, audiences, jwks, leeway_seconds"
+    select "name, issuer, audiences, jwks, leeway_seconds, algorithms"
     from "jwt_providers" of "name" order by r#"name collate "C""#
 );
 

@@ -3,21 +3,30 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jwt_compact::{
     Algorithm, AlgorithmSignature,
-    alg::{Ed25519, Es256, Hs256, Hs256Key, Rsa},
+    alg::{Ed25519, Es256, Hs256, Hs256Key, Hs384, Hs512, Rsa},
     jwk::JsonWebKey,
 };
+use p384::ecdsa::signature::Signer;
 use serde_json::{Value, json};
 
 /// The time of the tests, in seconds since 1970.
 pub(crate) const NOW: u64 = 1_735_689_600;
 
-/// The algorithms and their keys' names in the file.
-pub(crate) const ALGORITHMS: [&str; 4] = ["HS256", "RS256", "ES256", "EdDSA"];
+/// Every algorithm.
+pub(crate) const ALGORITHMS: [&str; 12] = [
+    "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384",
+    "EdDSA",
+];
 
 /// The private key of an algorithm.
 pub(crate) fn private_jwk(algorithm: &str) -> Value {
     let keys: Value = serde_json::from_str(include_str!("../data/test-only-keys.json")).unwrap();
-    keys[algorithm.to_lowercase()].clone()
+    let name = match algorithm {
+        "HS384" => "hs512".to_owned(),
+        rsa if rsa.starts_with("RS") || rsa.starts_with("PS") => "rs256".to_owned(),
+        other => other.to_lowercase(),
+    };
+    keys[name].clone()
 }
 
 /// The key that a provider publishes for an algorithm; its `kid` is the algorithm's name.
@@ -27,6 +36,7 @@ pub(crate) fn public_jwk(algorithm: &str) -> Value {
         jwk.as_object_mut().unwrap().remove(private);
     }
     jwk["kid"] = json!(algorithm);
+    jwk["alg"] = json!(algorithm);
     jwk["use"] = json!("sig");
     jwk
 }
@@ -67,13 +77,28 @@ pub(crate) fn signing_input(header: &Value, claims: &Value) -> String {
 }
 
 fn signature(algorithm: &str, input: &str) -> Vec<u8> {
-    let jwk: JsonWebKey<'static> = serde_json::from_value(private_jwk(algorithm)).unwrap();
-    let input = input.as_bytes();
     match algorithm {
-        "HS256" => Hs256.sign(&(&jwk).try_into().unwrap(), input).as_bytes().into_owned(),
-        "RS256" => Rsa::rs256().sign(&(&jwk).try_into().unwrap(), input).as_bytes().into_owned(),
-        "ES256" => Es256.sign(&(&jwk).try_into().unwrap(), input).as_bytes().into_owned(),
-        "EdDSA" => Ed25519.sign(&(&jwk).try_into().unwrap(), input).as_bytes().into_owned(),
-        other => panic!("no key for {other}"),
+        "HS256" => by(&Hs256, algorithm, input),
+        "HS384" => by(&Hs384, algorithm, input),
+        "HS512" => by(&Hs512, algorithm, input),
+        "ES256" => by(&Es256, algorithm, input),
+        "ES384" => es384(input),
+        "EdDSA" => by(&Ed25519, algorithm, input),
+        rsa => by(&Rsa::with_name(rsa), rsa, input),
     }
+}
+
+fn by<A: Algorithm>(signer: &A, algorithm: &str, input: &str) -> Vec<u8>
+where
+    A::SigningKey: for<'k> TryFrom<&'k JsonWebKey<'static>, Error: std::fmt::Debug>,
+{
+    let jwk: JsonWebKey<'static> = serde_json::from_value(private_jwk(algorithm)).unwrap();
+    signer.sign(&(&jwk).try_into().unwrap(), input.as_bytes()).as_bytes().into_owned()
+}
+
+fn es384(input: &str) -> Vec<u8> {
+    let secret = URL_SAFE_NO_PAD.decode(private_jwk("ES384")["d"].as_str().unwrap()).unwrap();
+    let key = p384::ecdsa::SigningKey::from_slice(&secret).unwrap();
+    let signature: p384::ecdsa::Signature = key.sign(input.as_bytes());
+    signature.to_bytes().to_vec()
 }

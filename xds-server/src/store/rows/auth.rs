@@ -19,6 +19,9 @@ pub struct JwtProviderRow {
     pub jwks: serde_json::Value,
     /// Seconds.
     pub leeway_seconds: i32,
+    /// The `alg` values that it may use; none: those that its keys say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub algorithms: Vec<String>,
 }
 
 impl fmt::Debug for JwtProviderRow {
@@ -30,6 +33,7 @@ impl fmt::Debug for JwtProviderRow {
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
             .field("leeway_seconds", &self.leeway_seconds)
+            .field("algorithms", &self.algorithms)
             .finish_non_exhaustive()
     }
 }

@@ -82,6 +82,7 @@ mod tests {
             audiences: vec!["api".to_owned()],
             jwks,
             leeway_seconds: 60,
+            algorithms: Vec::new(),
         };
         Rows { jwt_providers: vec![row], ..Rows::default() }
     }

@@ -1,9 +1,12 @@
 //! Who may pass: the policy of a route and the configuration of the auth filter.
 
+mod algorithm;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::algorithm::Algorithm;
 use crate::{
     Invalid, identity,
     invalid::{Check, check_each, check_header_name},
@@ -117,8 +120,12 @@ pub struct JwtProvider {
     pub issuer: String,
     /// Accepted `aud` values, one is enough. Never empty: a token for somebody else is not for us.
     pub audiences: Vec<String>,
-    /// The keys, as a JWK Set (RFC 7517 section 5). Each key is used only for the algorithm that it fits.
+    /// The keys, as a JWK Set (RFC 7517 section 5).
     pub jwks: JwkSet,
+    /// The algorithms that the issuer may use. Empty: for each key its `alg`, or, where it has none, the usual one of its
+    /// type: HS256, RS256, ES256, ES384 or EdDSA.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub algorithms: Vec<Algorithm>,
     /// How far the clocks may differ, in seconds, 0 to 300. Default: 60.
     #[serde(default = "default_leeway")]
     pub leeway_seconds: u32,
