@@ -2,9 +2,12 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ferrox_policy::auth::Algorithm;
-use serde::{Deserialize, Deserializer, de::IgnoredAny};
+use serde_json::Value;
 
-use crate::denial::Denial;
+use crate::{
+    denial::Denial,
+    json::{self, Object},
+};
 
 /// The parts of a token.
 ///
@@ -23,20 +26,6 @@ pub(crate) struct Jws<'t> {
     pub(crate) signature: Vec<u8>,
 }
 
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default)]
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    crit: bool,
-}
-
-/// True for any value: even `"crit": null` asks for something.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
-}
-
 impl<'t> Jws<'t> {
     /// Takes a token apart.
     pub(crate) fn parse(token: &'t [u8]) -> Result<Self, Denial> {
@@ -47,14 +36,14 @@ impl<'t> Jws<'t> {
             return Err(Denial::Malformed);
         };
         let signing_input = token.get(..header.len() + 1 + payload.len()).ok_or(Denial::Malformed)?;
-        let header: Header = from_json_object(&decode(header)?)?;
-        if header.crit {
-            // RFC 7515 section 4.1.11: who does not understand all of them must refuse.
+        let header = json::object(&decode(header)?)?;
+        if asks_for_more(&header) {
             return Err(Denial::CriticalHeader);
         }
+        let algorithm = json::text(&header, "alg")?.ok_or(Denial::Malformed)?;
         Ok(Self {
-            algorithm: Algorithm::from_name(&header.alg).ok_or(Denial::UnsupportedAlgorithm)?,
-            key_id: header.kid,
+            algorithm: Algorithm::from_name(algorithm).ok_or(Denial::UnsupportedAlgorithm)?,
+            key_id: json::text(&header, "kid")?.map(str::to_owned),
             signing_input,
             payload: decode(payload)?,
             signature: decode(signature)?,
@@ -66,14 +55,10 @@ fn decode(part: &[u8]) -> Result<Vec<u8>, Denial> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Denial::Malformed)
 }
 
-/// Parses an object. Members that stand twice are refused (RFC 7515 section 4, RFC 7519 section 4), for those
-/// that `T` knows.
-pub(crate) fn from_json_object<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, Denial> {
-    // serde would take an array for a struct too.
-    if !json.trim_ascii_start().starts_with(b"{") {
-        return Err(Denial::Malformed);
-    }
-    serde_json::from_slice(json).map_err(|_| Denial::Malformed)
+/// Whether a header asks for what nobody here understands: any `crit`, whatever it holds (RFC 7515 section 4.1.11), and a
+/// payload that is not encoded (RFC 7797 section 3), which must be critical but may be forgotten there.
+fn asks_for_more(header: &Object) -> bool {
+    header.contains_key("crit") || header.get("b64").is_some_and(|b64| *b64 != Value::Bool(true))
 }
 
 #[cfg(test)]
@@ -116,12 +101,21 @@ mod tests {
     #[test]
     fn a_header_that_is_no_object_of_the_right_types_is_refused() {
         let deep = format!(r#"{{"alg":"HS256","x":{}}}"#, "[".repeat(3000));
-        for header in
-            ["", "[]", r#"["HS256",null,true]"#, "{}", r#"{"alg":1}"#, r#"{"alg":"HS256","kid":1}"#, &deep]
-        {
+        for header in [
+            "",
+            "[]",
+            r#"["HS256",null,true]"#,
+            "{}",
+            r#"{"alg":1}"#,
+            r#"{"alg":"HS256","kid":1}"#,
+            r#"{"alg":"HS256","kid":null}"#,
+            &deep,
+        ] {
             assert_eq!(parse(header).unwrap_err(), Denial::Malformed, "{header}");
         }
-        assert_eq!(parse(r#"{"alg":"HS256","alg":"HS256"}"#).unwrap_err(), Denial::Malformed);
+        for twice in [r#"{"alg":"HS256","alg":"HS256"}"#, r#"{"alg":"HS256","x":1,"x":1}"#] {
+            assert_eq!(parse(twice).unwrap_err(), Denial::Malformed);
+        }
     }
 
     #[test]
@@ -144,5 +138,10 @@ mod tests {
             let header = format!(r#"{{"alg":"HS256","crit":{crit}}}"#);
             assert_eq!(parse(&header).unwrap_err(), Denial::CriticalHeader, "{crit}");
         }
+        for b64 in ["false", "null", "0"] {
+            let header = format!(r#"{{"alg":"HS256","b64":{b64}}}"#);
+            assert_eq!(parse(&header).unwrap_err(), Denial::CriticalHeader, "{b64}");
+        }
+        assert!(parse(r#"{"alg":"HS256","b64":true}"#).is_ok());
     }
 }

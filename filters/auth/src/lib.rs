@@ -16,6 +16,7 @@ mod credentials;
 mod decision;
 mod denial;
 mod filter;
+mod json;
 mod jwk;
 mod jws;
 mod keys;

@@ -49,6 +49,7 @@ pub(crate) fn claims(replaced: Value) -> Value {
     for (name, value) in replaced.as_object().unwrap() {
         claims[name] = value.clone();
     }
+    claims.as_object_mut().unwrap().retain(|_, value| !value.is_null());
     claims
 }
 
