@@ -4,23 +4,23 @@ use ferrox_host::Reply;
 use ferrox_policy::auth::AuthPolicy;
 use serde_json::json;
 
-use crate::denial::Denial;
+use crate::{decision::needed_scopes, denial::Denial};
 
 /// The answer to a request that its policy refuses.
 ///
 /// It has a challenge for each kind of credentials that the route accepts (RFC 9110 section 11.6.1). API keys have
 /// no registered scheme; `ApiKey` is ours.
-pub(crate) fn denied(denial: Denial, policy: &AuthPolicy) -> Reply {
-    let status = if denial == Denial::MissingScope { 403 } else { 401 };
+pub(crate) fn denied(denial: Denial, policy: &AuthPolicy, method: &str) -> Reply {
+    let status = if denial.is_forbidden() { 403 } else { 401 };
     let mut headers = Vec::new();
     if policy.jwt.is_some() {
-        headers.push(("www-authenticate".to_owned(), challenge("Bearer", denial, policy)));
+        headers.push(("www-authenticate".to_owned(), challenge("Bearer", denial, policy, method)));
     }
     if policy.api_key.is_some() {
         let challenge = match policy.jwt {
             // The token's challenge says what is wrong.
             Some(_) => r#"ApiKey realm="ferrox""#.to_owned(),
-            None => challenge("ApiKey", denial, policy),
+            None => challenge("ApiKey", denial, policy, method),
         };
         headers.push(("www-authenticate".to_owned(), challenge));
     }
@@ -33,14 +33,17 @@ pub(crate) fn broken_policy() -> Reply {
 }
 
 /// RFC 6750 section 3: no error code where nothing was brought.
-fn challenge(scheme: &str, denial: Denial, policy: &AuthPolicy) -> String {
+fn challenge(scheme: &str, denial: Denial, policy: &AuthPolicy, method: &str) -> String {
     let challenge = format!("{scheme} realm=\"ferrox\"");
     let Some(code) = error_code(denial) else { return challenge };
     let description = denial.description();
     let challenge = format!("{challenge}, error=\"{code}\", error_description=\"{description}\"");
     match denial {
         // Scopes are free of quotes and backslashes (RFC 6749 section 3.3), the policy's parser sees to it.
-        Denial::MissingScope => format!("{challenge}, scope=\"{}\"", policy.scopes.join(" ")),
+        Denial::MissingScope => {
+            let scopes: Vec<_> = needed_scopes(policy, method).map(String::as_str).collect();
+            format!("{challenge}, scope=\"{}\"", scopes.join(" "))
+        }
         _ => challenge,
     }
 }
@@ -50,7 +53,7 @@ fn error_code(denial: Denial) -> Option<&'static str> {
     match denial {
         Denial::Missing | Denial::UnknownApiKey | Denial::SeveralApiKeys => None,
         Denial::SeveralTokens => Some("invalid_request"),
-        Denial::MissingScope => Some("insufficient_scope"),
+        Denial::MissingScope | Denial::MissingClaim => Some("insufficient_scope"),
         Denial::Malformed
         | Denial::CriticalHeader
         | Denial::UnsupportedAlgorithm
@@ -61,6 +64,8 @@ fn error_code(denial: Denial) -> Option<&'static str> {
         | Denial::Expired
         | Denial::NotYetValid
         | Denial::WrongAudience
+        | Denial::LivesTooLong
+        | Denial::WrongClaim
         | Denial::UnusableClaim => Some("invalid_token"),
     }
 }
@@ -80,13 +85,14 @@ fn problem(status: u16, detail: &str, mut headers: Vec<(String, String)>) -> Rep
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ferrox_policy::auth::{AcceptApiKey, AcceptJwt};
+    use ferrox_policy::auth::{AcceptApiKey, AcceptJwt, MethodNeeds};
 
     fn policy(jwt: bool, api_key: bool) -> AuthPolicy {
         AuthPolicy {
             jwt: jwt.then(AcceptJwt::default),
             api_key: api_key.then(AcceptApiKey::default),
             scopes: vec!["a".to_owned(), "b".to_owned()],
+            ..AuthPolicy::default()
         }
     }
 
@@ -97,16 +103,22 @@ mod tests {
 
     #[test]
     fn without_credentials_the_challenges_name_no_error() {
-        let reply = denied(Denial::Missing, &policy(true, true));
+        let reply = denied(Denial::Missing, &policy(true, true), "GET");
         assert_eq!(reply.status, 401);
         assert_eq!(challenges(&reply), [r#"Bearer realm="ferrox""#, r#"ApiKey realm="ferrox""#]);
-        assert_eq!(challenges(&denied(Denial::Missing, &policy(true, false))), [r#"Bearer realm="ferrox""#]);
-        assert_eq!(challenges(&denied(Denial::Missing, &policy(false, true))), [r#"ApiKey realm="ferrox""#]);
+        assert_eq!(
+            challenges(&denied(Denial::Missing, &policy(true, false), "GET")),
+            [r#"Bearer realm="ferrox""#]
+        );
+        assert_eq!(
+            challenges(&denied(Denial::Missing, &policy(false, true), "GET")),
+            [r#"ApiKey realm="ferrox""#]
+        );
     }
 
     #[test]
     fn a_token_that_is_refused_is_an_invalid_token() {
-        let reply = denied(Denial::Expired, &policy(true, true));
+        let reply = denied(Denial::Expired, &policy(true, true), "GET");
         assert_eq!(reply.status, 401);
         let bearer =
             r#"Bearer realm="ferrox", error="invalid_token", error_description="The token has expired.""#;
@@ -115,14 +127,14 @@ mod tests {
 
     #[test]
     fn several_tokens_are_an_invalid_request() {
-        let reply = denied(Denial::SeveralTokens, &policy(true, false));
+        let reply = denied(Denial::SeveralTokens, &policy(true, false), "GET");
         assert_eq!(reply.status, 401);
         assert!(challenges(&reply)[0].starts_with(r#"Bearer realm="ferrox", error="invalid_request", "#));
     }
 
     #[test]
     fn an_unknown_api_key_is_not_blamed_on_the_token() {
-        let reply = denied(Denial::UnknownApiKey, &policy(true, true));
+        let reply = denied(Denial::UnknownApiKey, &policy(true, true), "GET");
         assert_eq!(reply.status, 401);
         assert_eq!(challenges(&reply), [r#"Bearer realm="ferrox""#, r#"ApiKey realm="ferrox""#]);
     }
@@ -130,7 +142,7 @@ mod tests {
     #[test]
     fn a_missing_scope_is_forbidden_and_named() {
         for (jwt, scheme) in [(true, "Bearer"), (false, "ApiKey")] {
-            let reply = denied(Denial::MissingScope, &policy(jwt, !jwt));
+            let reply = denied(Denial::MissingScope, &policy(jwt, !jwt), "GET");
             assert_eq!(reply.status, 403);
             let challenge = challenges(&reply)[0];
             assert!(challenge.starts_with(scheme) && challenge.contains(r#"error="insufficient_scope""#));
@@ -139,10 +151,24 @@ mod tests {
     }
 
     #[test]
+    fn the_scopes_of_the_method_are_named_too() {
+        let needs = MethodNeeds {
+            methods: vec!["POST".to_owned()],
+            scopes: vec!["w".to_owned()],
+            claims: Vec::new(),
+        };
+        let policy = AuthPolicy { methods: vec![needs], ..policy(true, false) };
+        assert!(
+            challenges(&denied(Denial::MissingScope, &policy, "POST"))[0].ends_with(r#", scope="a b w""#)
+        );
+        assert!(challenges(&denied(Denial::MissingScope, &policy, "GET"))[0].ends_with(r#", scope="a b""#));
+    }
+
+    #[test]
     fn the_body_is_a_problem() {
         for (reply, status, title) in [
-            (denied(Denial::Missing, &policy(true, true)), 401, "Unauthorized"),
-            (denied(Denial::MissingScope, &policy(true, true)), 403, "Forbidden"),
+            (denied(Denial::Missing, &policy(true, true), "GET"), 401, "Unauthorized"),
+            (denied(Denial::MissingScope, &policy(true, true), "GET"), 403, "Forbidden"),
             (broken_policy(), 503, "Service Unavailable"),
         ] {
             assert_eq!(reply.status, status);

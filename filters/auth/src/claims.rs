@@ -1,6 +1,9 @@
 //! The claims of a token (RFC 7519 section 4.1) and what must hold for them.
 
-use ferrox_policy::{auth::check_scope, identity::Identity};
+use ferrox_policy::{
+    auth::{ClaimRule, check_scope},
+    identity::Identity,
+};
 use serde_json::Value;
 
 use crate::{
@@ -13,8 +16,10 @@ use crate::{
 pub(crate) struct Claims {
     /// When it ends, seconds since 1970.
     exp: Option<f64>,
-    /// When it begins: `nbf` and `iat`.
-    begins: Vec<f64>,
+    /// Before that it is not good.
+    nbf: Option<f64>,
+    /// When it was made.
+    iat: Option<f64>,
     audiences: Vec<String>,
     scopes: Vec<String>,
     all: Object,
@@ -41,14 +46,18 @@ fn texts(all: &Object, name: &str) -> Result<Vec<String>, Denial> {
 }
 
 /// What a token must fit to be accepted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Expected<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
     /// Accepted `aud` values, one is enough.
-    pub(crate) audiences: &'a [String],
-    /// Now, in seconds since 1970.
-    pub(crate) now: f64,
+    pub(crate) audiences: Vec<String>,
     /// How far the clocks may differ, in seconds.
     pub(crate) leeway: f64,
+    /// Whether a token may go without `exp`.
+    pub(crate) allow_missing_exp: bool,
+    /// Longest time from `iat` to `exp`, in seconds.
+    pub(crate) max_lifetime: Option<f64>,
+    /// What must hold for other claims.
+    pub(crate) rules: Vec<ClaimRule>,
 }
 
 impl Claims {
@@ -61,11 +70,17 @@ impl Claims {
         let scopes = [texts(&all, "scope")?, texts(&all, "scp")?].concat();
         Ok(Self {
             exp: date(&all, "exp")?,
-            begins: date(&all, "nbf")?.into_iter().chain(date(&all, "iat")?).collect(),
+            nbf: date(&all, "nbf")?,
+            iat: date(&all, "iat")?,
             audiences: texts(&all, "aud")?,
             scopes,
             all,
         })
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &Object {
+        &self.all
     }
 
     /// `iss`. The one claim that may be asked for before the signature is verified: it says whose keys to try.
@@ -77,27 +92,42 @@ impl Claims {
         self.all.get(name).and_then(Value::as_str)
     }
 
-    /// Whether the token is for us and for now.
-    pub(crate) fn check(&self, expected: Expected<'_>) -> Result<(), Denial> {
-        let Expected { audiences, now, leeway } = expected;
-        if now >= self.exp.ok_or(Denial::NoExpiry)? + leeway {
-            return Err(Denial::Expired);
-        }
-        // An iat in the future is a token of a broken or a forged clock.
-        if self.begins.iter().any(|begin| now < begin - leeway) {
-            return Err(Denial::NotYetValid);
-        }
-        if !self.audiences.iter().any(|audience| audiences.contains(audience)) {
+    /// Whether the token is for us and for now, which is in seconds since 1970.
+    pub(crate) fn check(&self, expected: &Expected, now: f64) -> Result<(), Denial> {
+        self.check_time(expected, now)?;
+        if !self.audiences.iter().any(|audience| expected.audiences.contains(audience)) {
             return Err(Denial::WrongAudience);
         }
+        if !expected.rules.iter().all(|rule| rule.holds(&self.all)) {
+            return Err(Denial::WrongClaim);
+        }
         Ok(())
+    }
+
+    fn check_time(&self, expected: &Expected, now: f64) -> Result<(), Denial> {
+        let leeway = expected.leeway;
+        match self.exp {
+            Some(exp) if now >= exp + leeway => return Err(Denial::Expired),
+            // A clock that cannot be trusted is infinitely late, and nothing outlives it.
+            None if !expected.allow_missing_exp || now.is_infinite() => return Err(Denial::NoExpiry),
+            _ => {}
+        }
+        // An iat in the future is a token of a broken or a forged clock.
+        if self.nbf.into_iter().chain(self.iat).any(|begin| now < begin - leeway) {
+            return Err(Denial::NotYetValid);
+        }
+        let Some(longest) = expected.max_lifetime else { return Ok(()) };
+        match (self.iat, self.exp) {
+            (Some(iat), Some(exp)) if exp - iat <= longest => Ok(()),
+            _ => Err(Denial::LivesTooLong),
+        }
     }
 
     /// Who the token speaks for.
     ///
     /// A scope that is none by RFC 6749 section 3.3 is refused rather than dropped: joined with others in a
     /// header, `a b` would become two.
-    pub(crate) fn into_identity(self) -> Result<Identity, Denial> {
+    pub(crate) fn identity(&self) -> Result<Identity, Denial> {
         let subject = self.text("sub");
         if !subject.is_none_or(is_header_value) {
             return Err(Denial::UnusableClaim);
@@ -143,12 +173,21 @@ mod tests {
         for (name, value) in replaced.as_object().unwrap() {
             all[name] = value.clone();
         }
-        let audiences = ["api".to_owned(), "api2".to_owned()];
-        claims(all)?.check(Expected { audiences: &audiences, now: NOW, leeway: 60.0 })
+        claims(all)?.check(&expected(), NOW)
+    }
+
+    fn expected() -> Expected {
+        Expected {
+            audiences: ["api", "api2"].map(str::to_owned).to_vec(),
+            leeway: 60.0,
+            allow_missing_exp: false,
+            max_lifetime: None,
+            rules: Vec::new(),
+        }
     }
 
     fn identity(json: Value) -> Result<Identity, Denial> {
-        claims(json)?.into_identity()
+        claims(json)?.identity()
     }
 
     #[test]
@@ -157,6 +196,37 @@ mod tests {
         assert_eq!(check(json!({"exp": 999_940.5})), Ok(()));
         assert_eq!(check(json!({"exp": 999_940})), Err(Denial::Expired));
         assert_eq!(check(json!({"exp": 1_u64 << 53})), Ok(()));
+    }
+
+    #[test]
+    fn a_token_without_exp_passes_only_where_its_issuer_may_do_so() {
+        let token = claims(json!({"aud": "api"})).unwrap();
+        assert_eq!(token.check(&expected(), NOW), Err(Denial::NoExpiry));
+        let expected = Expected { allow_missing_exp: true, ..expected() };
+        assert_eq!(token.check(&expected, NOW), Ok(()));
+        assert_eq!(token.check(&expected, f64::INFINITY), Err(Denial::NoExpiry));
+    }
+
+    #[test]
+    fn a_token_lives_no_longer_than_its_issuer_may_let_it() {
+        let expected = Expected { max_lifetime: Some(600.0), ..expected() };
+        let check = |json: Value| claims(json).unwrap().check(&expected, NOW);
+        assert_eq!(check(json!({"aud": "api", "iat": 1_000_000, "exp": 1_000_600})), Ok(()));
+        assert_eq!(check(json!({"aud": "api", "iat": 999_999, "exp": 1_000_600})), Err(Denial::LivesTooLong));
+        assert_eq!(check(json!({"aud": "api", "exp": 1_000_600})), Err(Denial::LivesTooLong));
+    }
+
+    #[test]
+    fn every_rule_of_the_issuer_must_hold() {
+        let rule = |json: Value| serde_json::from_value::<ClaimRule>(json).unwrap();
+        let rules = vec![
+            rule(json!({"claim": "tenant", "is": {"equals": "a"}})),
+            rule(json!({"claim": "sub", "is": "present"})),
+        ];
+        let expected = Expected { rules, ..expected() };
+        let check = |json: Value| claims(json).unwrap().check(&expected, NOW);
+        assert_eq!(check(json!({"aud": "api", "exp": 1_000_600, "tenant": "a", "sub": "s"})), Ok(()));
+        assert_eq!(check(json!({"aud": "api", "exp": 1_000_600, "tenant": "a"})), Err(Denial::WrongClaim));
     }
 
     #[test]
@@ -199,11 +269,6 @@ mod tests {
         for payload in [&br#"{"sub":"a","sub":"b"}"#[..], b"[]", b"", b"{} {}", b"{\"sub\":\"\xff\"}"] {
             assert_eq!(Claims::parse(payload).unwrap_err(), Denial::Malformed);
         }
-        let no_exp = Claims::parse(br#"{"aud":"api"}"#).unwrap();
-        assert_eq!(
-            no_exp.check(Expected { audiences: &["api".to_owned()], now: NOW, leeway: 0.0 }),
-            Err(Denial::NoExpiry)
-        );
     }
 
     #[test]

@@ -75,7 +75,7 @@ mod tests {
         AuthPolicy {
             jwt: jwt.then(AcceptJwt::default),
             api_key: api_key.then(AcceptApiKey::default),
-            scopes: Vec::new(),
+            ..AuthPolicy::default()
         }
     }
 

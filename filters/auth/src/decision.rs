@@ -3,11 +3,19 @@
 use ferrox_host::Headers;
 use ferrox_policy::{
     Check, Invalid,
-    auth::{AuthConfig, AuthPolicy, Consumer},
+    auth::{AuthConfig, AuthPolicy, ClaimRule, Consumer, MethodNeeds, Require},
     identity::Identity,
 };
 
-use crate::{api_key::ApiKeys, credentials::Credentials, denial::Denial, token::Providers};
+use crate::{
+    api_key::ApiKeys,
+    claims::Claims,
+    credentials::Credentials,
+    denial::Denial,
+    json::Object,
+    passed_on::{self, PassedOn},
+    token::Providers,
+};
 
 /// Checks a configuration as the filter does when it gets it.
 ///
@@ -23,6 +31,15 @@ pub fn check(config: &AuthConfig) -> Result<(), Invalid> {
 pub(crate) struct Known {
     providers: Providers,
     api_keys: ApiKeys,
+}
+
+/// Who may pass.
+#[derive(Debug)]
+pub(crate) struct Passes {
+    /// Who it is; `None` for nobody, where that is allowed.
+    pub(crate) identity: Option<Identity>,
+    /// What the upstream is told besides.
+    pub(crate) claims: PassedOn,
 }
 
 impl Known {
@@ -42,30 +59,37 @@ impl Known {
     pub(crate) fn decide(
         &self,
         policy: &AuthPolicy,
+        method: &str,
         headers: &Headers,
         now: f64,
-    ) -> Result<Identity, Denial> {
+    ) -> Result<Passes, Denial> {
         let credentials = Credentials::read(headers, policy)?;
         // The key first: it costs one hash, a signature may cost a millisecond.
         let consumer = match credentials.api_key {
             Some(key) => Some(self.api_keys.holder(key).ok_or(Denial::UnknownApiKey)?),
             None => None,
         };
-        let bearer = match (&policy.jwt, credentials.token) {
+        let token = match (&policy.jwt, credentials.token) {
             (Some(accept), Some(token)) => Some(self.providers.verify(token, accept, now)?),
             _ => None,
         };
-        let identity = join(bearer, consumer).ok_or(Denial::Missing)?;
-        if policy.scopes.iter().any(|needed| !identity.scopes.contains(needed)) {
-            return Err(Denial::MissingScope);
+        if policy.optional && token.is_none() && consumer.is_none() {
+            return Ok(Passes { identity: None, claims: PassedOn::default() });
         }
-        Ok(identity)
+        if policy.require == Require::All && (token.is_none() || consumer.is_none()) {
+            return Err(Denial::Missing);
+        }
+        let identity = join(token.as_ref(), consumer)?.ok_or(Denial::Missing)?;
+        let claims = token.as_ref().map(Claims::all);
+        check_needs(policy, method, &identity, claims)?;
+        Ok(Passes { identity: Some(identity), claims: passed_on::claims(&policy.claim_headers, claims)? })
     }
 }
 
 /// One identity of what was verified; `None` where nothing was.
-fn join(bearer: Option<Identity>, consumer: Option<&Consumer>) -> Option<Identity> {
-    let Some(consumer) = consumer else { return bearer };
+fn join(token: Option<&Claims>, consumer: Option<&Consumer>) -> Result<Option<Identity>, Denial> {
+    let bearer = token.map(Claims::identity).transpose()?;
+    let Some(consumer) = consumer else { return Ok(bearer) };
     let mut identity = bearer.unwrap_or_default();
     identity.consumer = Some(consumer.name.clone());
     for scope in &consumer.scopes {
@@ -73,5 +97,31 @@ fn join(bearer: Option<Identity>, consumer: Option<&Consumer>) -> Option<Identit
             identity.scopes.push(scope.clone());
         }
     }
-    Some(identity)
+    Ok(Some(identity))
+}
+
+fn check_needs(
+    policy: &AuthPolicy,
+    method: &str,
+    identity: &Identity,
+    claims: Option<&Object>,
+) -> Result<(), Denial> {
+    if !needed_scopes(policy, method).all(|needed| identity.scopes.contains(needed)) {
+        return Err(Denial::MissingScope);
+    }
+    let holds = |rule: &ClaimRule| claims.is_some_and(|claims| rule.holds(claims));
+    let of_method = of_method(policy, method).flat_map(|needs| &needs.claims);
+    match policy.claims.iter().chain(of_method).all(holds) {
+        true => Ok(()),
+        false => Err(Denial::MissingClaim),
+    }
+}
+
+/// The scopes that requests of a method need.
+pub(crate) fn needed_scopes<'p>(policy: &'p AuthPolicy, method: &str) -> impl Iterator<Item = &'p String> {
+    policy.scopes.iter().chain(of_method(policy, method).flat_map(|needs| &needs.scopes))
+}
+
+fn of_method<'p>(policy: &'p AuthPolicy, method: &str) -> impl Iterator<Item = &'p MethodNeeds> {
+    policy.methods.iter().filter(move |needs| needs.methods.iter().any(|named| named == method))
 }

@@ -33,13 +33,19 @@ pub(crate) enum Denial {
     UnusableClaim,
     /// No consumer holds that API key.
     UnknownApiKey,
-    /// Verified, but not allowed to do this.
+    /// The token's life is longer than its issuer's may be, or unknown.
+    LivesTooLong,
+    /// A claim is not what every token of the issuer must have.
+    WrongClaim,
+    /// Verified, but without a scope that is needed.
     MissingScope,
+    /// Verified, but a claim is not what is needed.
+    MissingClaim,
 }
 
 impl Denial {
     /// All of them.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Missing,
         Self::SeveralTokens,
         Self::SeveralApiKeys,
@@ -55,8 +61,16 @@ impl Denial {
         Self::WrongAudience,
         Self::UnusableClaim,
         Self::UnknownApiKey,
+        Self::LivesTooLong,
+        Self::WrongClaim,
         Self::MissingScope,
+        Self::MissingClaim,
     ];
+
+    /// Whether the client is known, and may not do this.
+    pub(crate) fn is_forbidden(self) -> bool {
+        matches!(self, Self::MissingScope | Self::MissingClaim)
+    }
 
     /// The name in statistics and logs.
     pub(crate) fn reason(self) -> &'static str {
@@ -76,7 +90,10 @@ impl Denial {
             Self::WrongAudience => "wrong_audience",
             Self::UnusableClaim => "unusable_claim",
             Self::UnknownApiKey => "unknown_api_key",
+            Self::LivesTooLong => "lives_too_long",
+            Self::WrongClaim => "wrong_claim",
             Self::MissingScope => "missing_scope",
+            Self::MissingClaim => "missing_claim",
         }
     }
 
@@ -98,7 +115,10 @@ impl Denial {
             Self::WrongAudience => "The token is meant for another audience.",
             Self::UnusableClaim => "The token's sub or scopes hold characters that cannot be passed on.",
             Self::UnknownApiKey => "The API key is not known.",
+            Self::LivesTooLong => "The token lives longer than tokens of its issuer may.",
+            Self::WrongClaim => "A claim of the token is not what tokens of its issuer must have.",
             Self::MissingScope => "The credentials lack a scope that this route needs.",
+            Self::MissingClaim => "The token lacks a claim that this route needs.",
         }
     }
 }

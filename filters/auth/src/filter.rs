@@ -9,12 +9,17 @@ use ferrox_host::{Flow, Headers, Host, Level, Plugin, PolicyCache, Side, Stream}
 use ferrox_policy::{
     Invalid,
     auth::{AuthConfig, AuthPolicy, FILTER},
-    identity::{FILTER_STATE, Identity, header},
+    identity::{FILTER_STATE, header},
     parse,
     placement::{DIGEST, POLICY, Placement},
 };
 
-use crate::{answer, decision::Known, denial::Denial, metrics::Metrics};
+use crate::{
+    answer,
+    decision::{Known, Passes},
+    denial::Denial,
+    metrics::Metrics,
+};
 
 /// The filter with its configuration, an [`AuthConfig`] as JSON.
 #[derive(Debug)]
@@ -55,15 +60,24 @@ impl Stream for Guard {
     fn on_request_headers(&mut self, host: &dyn Host, _end_of_stream: bool) -> Flow {
         let headers = host.headers(Side::Request);
         // Before anything else, so that no way out of here lets a client's own identity through.
-        remove_identity_headers(host, &headers);
+        remove_headers(host, &headers, &header::ALL);
         let policy = match self.0.policy(host, &headers) {
             Ok(Some(policy)) => policy,
             Ok(None) => return Flow::Continue,
             Err(invalid) => return self.0.close(host, &invalid),
         };
-        match self.0.known.decide(&policy, &headers, unix_seconds(host.now())) {
-            Ok(identity) => self.0.allow(host, &policy, &identity),
-            Err(denial) => self.0.deny(host, &policy, denial),
+        let of_claims: Vec<_> = policy.claim_headers.iter().map(|pair| pair.header.as_str()).collect();
+        remove_headers(host, &headers, &of_claims);
+        let method =
+            headers.only(":method").and_then(|method| std::str::from_utf8(method).ok()).unwrap_or_default();
+        if is_preflight(method, &headers) {
+            host.count(self.0.metrics.preflights);
+            return Flow::Continue;
+        }
+        match self.0.known.decide(&policy, method, &headers, unix_seconds(host.now())) {
+            Ok(passes) => self.0.allow(host, &policy, &passes),
+            Err(denial) if policy.report_only => self.0.report(host, denial),
+            Err(denial) => self.0.deny(host, &policy, denial, method),
         }
     }
 }
@@ -77,7 +91,11 @@ impl Shared {
         Ok(self.placed.find(pseudo_header(":authority"), pseudo_header(":path")).map(Rc::clone))
     }
 
-    fn allow(&self, host: &dyn Host, policy: &AuthPolicy, identity: &Identity) -> Flow {
+    fn allow(&self, host: &dyn Host, policy: &AuthPolicy, passes: &Passes) -> Flow {
+        let Some(identity) = &passes.identity else {
+            host.count(self.metrics.anonymous);
+            return Flow::Continue;
+        };
         let set = |name: &str, value: Option<&str>| {
             if let Some(value) = value {
                 host.set_header(Side::Request, name, value.as_bytes());
@@ -87,6 +105,9 @@ impl Shared {
         set(header::SUBJECT, identity.subject.as_deref());
         set(header::ISSUER, identity.issuer.as_deref());
         set(header::SCOPES, (!identity.scopes.is_empty()).then(|| identity.scopes.join(" ")).as_deref());
+        for (name, value) in &passes.claims {
+            set(name, Some(value));
+        }
         host.set_filter_state(FILTER_STATE, &identity.to_json());
         // The key is the consumer's secret with us. A token stays: it was made to be passed on, within its aud.
         if let Some(accept) = &policy.api_key {
@@ -96,11 +117,17 @@ impl Shared {
         Flow::Continue
     }
 
-    fn deny(&self, host: &dyn Host, policy: &AuthPolicy, denial: Denial) -> Flow {
+    fn deny(&self, host: &dyn Host, policy: &AuthPolicy, denial: Denial, method: &str) -> Flow {
         host.log(Level::Debug, &format!("denied: {}", denial.reason()));
         self.metrics.count_denied(host, denial);
-        host.reply(answer::denied(denial, policy));
+        host.reply(answer::denied(denial, policy, method));
         Flow::Pause
+    }
+
+    fn report(&self, host: &dyn Host, denial: Denial) -> Flow {
+        host.log(Level::Info, &format!("would be denied: {}", denial.reason()));
+        self.metrics.count_reported(host, denial);
+        Flow::Continue
     }
 
     fn close(&self, host: &dyn Host, invalid: &Invalid) -> Flow {
@@ -111,18 +138,22 @@ impl Shared {
     }
 }
 
-/// Removes them in every spelling that an upstream could take for the same header: CGI and its heirs turn `-`
-/// into `_`.
-fn remove_identity_headers(host: &dyn Host, headers: &Headers) {
-    for name in header::ALL {
+/// Removes headers in every spelling that an upstream could take for the same one: CGI and its heirs turn `-` into `_`.
+fn remove_headers(host: &dyn Host, headers: &Headers, names: &[&str]) {
+    for name in names {
         host.remove_header(Side::Request, name);
     }
     let spoofs = headers.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok()).filter(|name| {
-        name.contains('_') && header::ALL.contains(&name.replace('_', "-").to_ascii_lowercase().as_str())
+        name.contains('_') && names.contains(&name.replace('_', "-").to_ascii_lowercase().as_str())
     });
     for name in spoofs {
         host.remove_header(Side::Request, name);
     }
+}
+
+/// A browser's question whether it may ask (Fetch standard, "CORS-preflight request"), which never carries credentials.
+fn is_preflight(method: &str, headers: &Headers) -> bool {
+    method == "OPTIONS" && headers.has("origin") && headers.has("access-control-request-method")
 }
 
 /// Seconds since 1970. With a clock that stands there or before, none can be trusted: then every token has

@@ -21,6 +21,7 @@ mod jwk;
 mod jws;
 mod keys;
 mod metrics;
+mod passed_on;
 mod token;
 
 pub use decision::check;

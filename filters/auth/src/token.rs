@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use ferrox_policy::{
     Invalid,
     auth::{AcceptJwt, JwtProvider},
-    identity::Identity,
 };
 
 use crate::{
@@ -22,8 +21,7 @@ pub(crate) struct Providers(HashMap<String, Provider>);
 #[derive(Debug)]
 struct Provider {
     name: String,
-    audiences: Vec<String>,
-    leeway: f64,
+    expected: Expected,
     keys: Vec<Key>,
 }
 
@@ -42,7 +40,7 @@ impl Providers {
     }
 
     /// Verifies a token; `now` is in seconds since 1970.
-    pub(crate) fn verify(&self, token: &[u8], accept: &AcceptJwt, now: f64) -> Result<Identity, Denial> {
+    pub(crate) fn verify(&self, token: &[u8], accept: &AcceptJwt, now: f64) -> Result<Claims, Denial> {
         let jws = Jws::parse(token)?;
         let claims = Claims::parse(&jws.payload)?;
         let provider = claims.issuer().and_then(|issuer| self.0.get(issuer)).ok_or(Denial::UnknownIssuer)?;
@@ -50,8 +48,8 @@ impl Providers {
             return Err(Denial::UnknownIssuer);
         }
         provider.verify_signature(&jws)?;
-        claims.check(Expected { audiences: &provider.audiences, now, leeway: provider.leeway })?;
-        claims.into_identity()
+        claims.check(&provider.expected, now)?;
+        Ok(claims)
     }
 }
 
@@ -69,8 +67,13 @@ impl Provider {
         });
         Ok(Self {
             name: provider.name.clone(),
-            audiences: provider.audiences.clone(),
-            leeway: f64::from(provider.leeway_seconds),
+            expected: Expected {
+                audiences: provider.audiences.clone(),
+                leeway: f64::from(provider.leeway_seconds),
+                allow_missing_exp: provider.allow_missing_exp,
+                max_lifetime: provider.max_lifetime_seconds.map(f64::from),
+                rules: provider.claims.clone(),
+            },
             keys: keys.collect::<Result<_, _>>()?,
         })
     }

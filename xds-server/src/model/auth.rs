@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ferrox_policy::{
     Check,
-    auth::{Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider},
+    auth::{Algorithm, AuthConfig, ClaimRule, Consumer, JwkSet, JwtProvider},
     placement::Placement,
 };
 use serde_json::Value;
@@ -52,6 +52,9 @@ fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtP
     let leeway_seconds = check.number("leeway_seconds", row.leeway_seconds, 0..=300);
     let jwks = check.keep("jwks", parse_jwks(&row.jwks));
     let algorithms = parse_algorithms(&row.algorithms, check);
+    let max_lifetime_seconds =
+        row.max_lifetime_seconds.map(|seconds| check.number("max_lifetime_seconds", seconds, 1..=i32::MAX));
+    let claims = parse_claims(&row.claims, check);
     let provider = JwtProvider {
         name: row.name.clone(),
         issuer: row.issuer.clone(),
@@ -59,6 +62,9 @@ fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtP
         jwks: jwks?,
         leeway_seconds: leeway_seconds?,
         algorithms: algorithms?,
+        allow_missing_exp: row.allow_missing_exp,
+        max_lifetime_seconds: max_lifetime_seconds.flatten(),
+        claims: claims?,
     };
     let alone = AuthConfig { providers: vec![provider.clone()], ..AuthConfig::default() };
     if let Err(invalid) = ferrox_auth::check(&alone) {
@@ -77,6 +83,19 @@ fn parse_algorithms(names: &[String], check: &mut RowCheck<'_>) -> Option<Vec<Al
         check.keep(format!("algorithms[{index}]"), known)
     };
     let parsed: Vec<_> = names.iter().enumerate().map(parse).collect();
+    parsed.into_iter().collect()
+}
+
+fn parse_claims(rules: &Value, check: &mut RowCheck<'_>) -> Option<Vec<ClaimRule>> {
+    let Value::Array(rules) = rules else {
+        check.refuse("claims", "must be a list of {claim, is}");
+        return None;
+    };
+    let parsed: Vec<_> = rules
+        .iter()
+        .enumerate()
+        .map(|(index, rule)| check.document(&format!("claims[{index}]"), rule))
+        .collect();
     parsed.into_iter().collect()
 }
 

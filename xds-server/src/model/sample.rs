@@ -55,6 +55,9 @@ pub(crate) fn provider(name: &str, issuer: &str) -> JwtProviderRow {
         }]}),
         leeway_seconds: 60,
         algorithms: Vec::new(),
+        allow_missing_exp: false,
+        max_lifetime_seconds: None,
+        claims: json!([]),
     }
 }
 

@@ -208,6 +208,20 @@ fn a_provider_has_algorithms_that_exist_and_that_its_keys_fit() {
 }
 
 #[test]
+fn the_rules_of_a_provider_are_parsed() {
+    let refused = |claims: serde_json::Value| {
+        problem(|rows| {
+            rows.jwt_providers = vec![provider("a", "https://a")];
+            rows.jwt_providers[0].claims = claims;
+        })
+    };
+    assert_eq!(refused(json!({})), "jwt_providers 'a': field claims: must be a list of {claim, is}");
+    let rules = json!([{"claim": "a", "is": "present"}, {"claim": "b", "is": "absent"}]);
+    let found = refused(rules);
+    assert!(found.starts_with("jwt_providers 'a': field claims[1].is: unknown variant `absent`"), "{found}");
+}
+
+#[test]
 fn a_key_that_the_filter_would_refuse_is_refused_by_row_and_field() {
     let found = problem(|rows| {
         rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];

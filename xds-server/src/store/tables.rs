@@ -117,7 +117,8 @@ const ROUTE_POLICIES: Table = table!(
 );
 
 const JWT_PROVIDERS: Table = table!(
-    select "name, issuer, audiences, jwks, leeway_seconds, algorithms"
+    select "name, issuer, audiences, jwks, leeway_seconds, algorithms, allow_missing_exp,
+            max_lifetime_seconds, claims"
     from "jwt_providers" of "name" order by r#"name collate "C""#
 );
 

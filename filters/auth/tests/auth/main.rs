@@ -6,6 +6,7 @@ mod configuration;
 mod gateway;
 #[cfg(test)]
 mod issuer;
+mod policies;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

@@ -22,6 +22,23 @@ pub struct JwtProviderRow {
     /// The `alg` values that it may use; none: those that its keys say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub algorithms: Vec<String>,
+    /// Whether tokens may go without `exp`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_missing_exp: bool,
+    /// Seconds from `iat` to `exp` at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_lifetime_seconds: Option<i32>,
+    /// Rules on the claims, as `ferrox-policy` defines them.
+    #[serde(default = "no_claims", skip_serializing_if = "is_no_claims")]
+    pub claims: serde_json::Value,
+}
+
+fn no_claims() -> serde_json::Value {
+    serde_json::Value::Array(Vec::new())
+}
+
+fn is_no_claims(claims: &serde_json::Value) -> bool {
+    *claims == no_claims()
 }
 
 impl fmt::Debug for JwtProviderRow {

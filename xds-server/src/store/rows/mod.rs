@@ -83,6 +83,9 @@ mod tests {
             jwks,
             leeway_seconds: 60,
             algorithms: Vec::new(),
+            allow_missing_exp: false,
+            max_lifetime_seconds: None,
+            claims: json!([]),
         };
         Rows { jwt_providers: vec![row], ..Rows::default() }
     }

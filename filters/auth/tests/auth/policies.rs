@@ -1,0 +1,131 @@
+//! What a policy can ask for besides credentials.
+
+use ferrox_host::Flow;
+use ferrox_policy::identity::header;
+use serde_json::{Value, json};
+
+use crate::{
+    gateway::{ACME_KEY, Gateway},
+    issuer::{claims, token},
+};
+
+fn bearer(replaced: Value) -> String {
+    format!("Bearer {}", token("EdDSA", &claims(replaced)))
+}
+
+#[test]
+fn where_all_are_required_one_is_not_enough() {
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "api_key": {}, "require": "all"}));
+    let authorization = bearer(json!({}));
+    gateway.denied(gateway.request(&[("authorization", &authorization)]), "missing");
+    gateway.denied(gateway.request(&[("x-api-key", ACME_KEY)]), "missing");
+    let identity =
+        gateway.passed(gateway.request(&[("authorization", &authorization), ("x-api-key", ACME_KEY)]));
+    assert_eq!((identity.consumer.as_deref(), identity.subject.as_deref()), (Some("acme"), Some("alice")));
+}
+
+#[test]
+fn where_it_is_optional_nobody_passes_as_nobody_and_a_liar_does_not() {
+    let gateway =
+        Gateway::with_policy(json!({"jwt": {}, "api_key": {}, "optional": true, "scopes": ["read"]}));
+    for headers in [&[][..], &[("x-ferrox-subject", "root"), ("X_Ferrox_Subject", "root")]] {
+        assert_eq!(gateway.request(headers), Flow::Continue);
+        assert_eq!(gateway.upstream_header(header::SUBJECT), None);
+        assert_eq!(gateway.upstream_header("X_Ferrox_Subject"), None);
+    }
+    assert_eq!(gateway.host.counted("ferrox.auth.anonymous"), 2);
+    gateway.denied(gateway.request(&[("x-api-key", "no")]), "unknown_api_key");
+    gateway.denied(gateway.request(&[("authorization", "Bearer no")]), "malformed");
+    gateway.denied(gateway.request(&[("authorization", &bearer(json!({})))]), "missing_scope");
+    gateway.passed(gateway.request(&[("x-api-key", ACME_KEY)]));
+}
+
+#[test]
+fn the_rules_on_claims_must_hold() {
+    let rules = json!([{"claim": "realm.roles", "is": {"contains": "admin"}}]);
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "api_key": {}, "claims": rules}));
+    let admin = bearer(json!({"realm": {"roles": ["user", "admin"]}}));
+    gateway.passed(gateway.request(&[("authorization", &admin)]));
+    let user = bearer(json!({"realm": {"roles": ["user"]}}));
+    let reply = gateway.denied(gateway.request(&[("authorization", &user)]), "missing_claim");
+    assert_eq!(reply.status, 403);
+    assert!(reply.headers[0].1.contains(r#"error="insufficient_scope""#), "{reply:?}");
+    // A consumer has no claims.
+    gateway.denied(gateway.request(&[("x-api-key", ACME_KEY)]), "missing_claim");
+}
+
+#[test]
+fn a_method_can_need_more() {
+    let needs = json!([{"methods": ["POST", "PUT"], "scopes": ["write"], "claims": [{"claim": "mfa", "is": {"equals": true}}]}]);
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "scopes": ["read"], "methods": needs}));
+    let request = |method: &str, claims: Value| {
+        gateway.request(&[(":method", method), ("authorization", &bearer(claims))])
+    };
+    gateway.passed(request("GET", json!({"scope": "read"})));
+    gateway.passed(request("POST", json!({"scope": "read write", "mfa": true})));
+    let reply = gateway.denied(request("POST", json!({"scope": "read", "mfa": true})), "missing_scope");
+    assert!(reply.headers[0].1.ends_with(r#"scope="read write""#), "{reply:?}");
+    gateway.denied(request("PUT", json!({"scope": "read write"})), "missing_claim");
+    gateway.denied(request("GET", json!({"scope": "write", "mfa": true})), "missing_scope");
+}
+
+#[test]
+fn what_would_be_denied_is_only_reported() {
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "report_only": true}));
+    let forged = [("authorization", "Bearer no"), ("x-ferrox-subject", "root")];
+    assert_eq!(gateway.request(&forged), Flow::Continue);
+    assert_eq!(gateway.upstream_header(header::SUBJECT), None);
+    assert_eq!(gateway.host.counted("ferrox.auth.reported.malformed"), 1);
+    assert_eq!(gateway.host.counted("ferrox.auth.denied.malformed"), 0);
+    let identity = gateway.passed(gateway.request(&[("authorization", &bearer(json!({})))]));
+    assert_eq!(identity.subject.as_deref(), Some("alice"));
+}
+
+#[test]
+fn claims_become_headers_that_no_client_can_set() {
+    let headers = json!([{"claim": "email", "header": "x-email"}, {"claim": "groups", "header": "x-groups"}]);
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "optional": true, "claim_headers": headers}));
+    let authorization = bearer(json!({"email": "a@example.com", "groups": ["a", "b"]}));
+    let forged = [("x-email", "root@example.com"), ("X_Email", "root@example.com")];
+    gateway.passed(gateway.request(&[&[("authorization", authorization.as_str())], &forged[..]].concat()));
+    assert_eq!(gateway.upstream_header("x-email").as_deref(), Some("a@example.com"));
+    assert_eq!(gateway.upstream_header("x-groups").as_deref(), Some("a,b"));
+    assert_eq!(gateway.upstream_header("X_Email"), None);
+    for nobody in [
+        &[][..],
+        &[(":method", "OPTIONS"), ("origin", "https://a"), ("access-control-request-method", "GET")],
+    ] {
+        assert_eq!(gateway.request(&[nobody, &forged[..]].concat()), Flow::Continue);
+        assert_eq!(gateway.upstream_header("x-email"), None);
+    }
+    let unsafe_value = bearer(json!({"email": "a\r\nx-admin: 1"}));
+    gateway.denied(gateway.request(&[("authorization", &unsafe_value)]), "unusable_claim");
+}
+
+#[test]
+fn a_preflight_passes_and_nothing_that_only_looks_like_one() {
+    let gateway = Gateway::with_policy(json!({"jwt": {}}));
+    let preflight =
+        [(":method", "OPTIONS"), ("origin", "https://a"), ("access-control-request-method", "DELETE")];
+    assert_eq!(gateway.request(&preflight), Flow::Continue);
+    assert_eq!(gateway.host.counted("ferrox.auth.preflights"), 1);
+    for (index, other) in [(0, (":method", "GET")), (1, ("x", "y")), (2, ("x", "y"))] {
+        let mut request = preflight;
+        request[index] = other;
+        gateway.denied(gateway.request(&request), "missing");
+    }
+}
+
+#[test]
+fn an_issuer_can_be_held_to_rules() {
+    let mut config = crate::gateway::config();
+    config["providers"][0]["claims"] = json!([{"claim": "tenant", "is": {"one_of": ["a", "b"]}}]);
+    config["providers"][0]["max_lifetime_seconds"] = json!(300);
+    let gateway = Gateway::with_config(&config);
+    gateway.set_policy(r#"{"jwt":{}}"#);
+    let request = |claims: Value| gateway.request(&[("authorization", &bearer(claims))]);
+    gateway.passed(request(json!({"tenant": "b"})));
+    assert_eq!(gateway.denied(request(json!({"tenant": "c"})), "wrong_claim").status, 401);
+    let later = crate::issuer::NOW + 301;
+    gateway.denied(request(json!({"tenant": "b", "exp": later})), "lives_too_long");
+}

@@ -1,0 +1,218 @@
+//! The plugin configuration of the auth filter.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Algorithm, AuthPolicy, ClaimRule, check_scope};
+use crate::{Check, Invalid, invalid::check_each, placement::Placement};
+
+/// Plugin configuration of the auth filter.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Who may issue tokens. Names and issuers are unique.
+    #[serde(default)]
+    pub providers: Vec<JwtProvider>,
+    /// Who holds API keys. Names are unique, and so is every key.
+    #[serde(default)]
+    pub consumers: Vec<Consumer>,
+    /// Policies for requests whose route carries none, where there is no Ferrox control plane.
+    #[serde(default)]
+    pub policies: Placement<AuthPolicy>,
+}
+
+/// An issuer of tokens and the keys that it signs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct JwtProvider {
+    /// The name that policies use.
+    pub name: String,
+    /// The `iss` claim, compared byte for byte.
+    pub issuer: String,
+    /// Accepted `aud` values, one is enough. Never empty: a token for somebody else is not for us.
+    pub audiences: Vec<String>,
+    /// The keys, as a JWK Set (RFC 7517 section 5).
+    pub jwks: JwkSet,
+    /// The algorithms that the issuer may use. Empty: for each key its `alg`, or, where it has none, the usual one of its
+    /// type: HS256, RS256, ES256, ES384 or EdDSA.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub algorithms: Vec<Algorithm>,
+    /// How far the clocks may differ, in seconds, 0 to 300. Default: 60.
+    #[serde(default = "default_leeway")]
+    pub leeway_seconds: u32,
+    /// Accept a token that has no `exp`, which can be taken back only by revoking it. Default: false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_missing_exp: bool,
+    /// Longest time from `iat` to `exp`, in seconds, at least 1; both are needed then. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_lifetime_seconds: Option<u32>,
+    /// What must hold for the claims of every token, besides what the registered claims mean.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<ClaimRule>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn default_leeway() -> u32 {
+    60
+}
+
+/// A JWK Set (RFC 7517 section 5). The keys are parsed by the filter's own code (`ferrox-auth`). A symmetric key is a
+/// secret, so the set does not print.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct JwkSet {
+    /// JSON Web Keys; 1 to 32 of them.
+    pub keys: Vec<serde_json::Value>,
+}
+
+impl fmt::Debug for JwkSet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "JwkSet({} keys)", self.keys.len())
+    }
+}
+
+/// Somebody who holds API keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Consumer {
+    /// The name, as it is passed on to the upstream and counted by limits.
+    pub name: String,
+    /// What the consumer may do.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// SHA-256 of each live key, 64 lower-case hex digits. The key itself is never shipped.
+    #[serde(default)]
+    pub key_sha256: Vec<String>,
+}
+
+impl Check for AuthConfig {
+    fn check(&self) -> Result<(), Invalid> {
+        check_each("providers", &self.providers)?;
+        check_each("consumers", &self.consumers)?;
+        check_unique("providers", "name", self.providers.iter().map(|p| p.name.as_str()))?;
+        check_unique("providers", "issuer", self.providers.iter().map(|p| p.issuer.as_str()))?;
+        check_unique("consumers", "name", self.consumers.iter().map(|c| c.name.as_str()))?;
+        let keys = self.consumers.iter().flat_map(|c| c.key_sha256.iter().map(String::as_str));
+        check_unique("consumers", "key_sha256", keys)?;
+        self.policies.check().map_err(|invalid| invalid.within("policies"))?;
+        for policy in self.policies.iter() {
+            for name in policy.jwt.iter().flat_map(|jwt| &jwt.providers) {
+                if !self.providers.iter().any(|provider| provider.name == *name) {
+                    return Err(Invalid::new("policies", format!("there is no provider '{name}'")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_unique<'a>(field: &str, part: &str, values: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
+    let mut seen = std::collections::HashSet::new();
+    for value in values {
+        if !seen.insert(value) {
+            return Err(Invalid::new(field, format!("{part} '{value}' stands twice")));
+        }
+    }
+    Ok(())
+}
+
+impl Check for JwtProvider {
+    fn check(&self) -> Result<(), Invalid> {
+        if self.name.is_empty() {
+            return Err(Invalid::new("name", "must not be empty"));
+        }
+        if self.issuer.is_empty() {
+            return Err(Invalid::new("issuer", "must not be empty"));
+        }
+        if self.audiences.is_empty() || self.audiences.iter().any(String::is_empty) {
+            return Err(Invalid::new("audiences", "needs at least one audience, none of them empty"));
+        }
+        if self.leeway_seconds > 300 {
+            return Err(Invalid::new("leeway_seconds", "must be at most 300"));
+        }
+        if self.jwks.keys.is_empty() || self.jwks.keys.len() > 32 {
+            return Err(Invalid::new("jwks.keys", "needs 1 to 32 keys"));
+        }
+        if self.max_lifetime_seconds == Some(0) {
+            return Err(Invalid::new("max_lifetime_seconds", "must be at least 1"));
+        }
+        check_each("claims", &self.claims)
+    }
+}
+
+impl Check for Consumer {
+    fn check(&self) -> Result<(), Invalid> {
+        // The name travels as a header value.
+        if self.name.is_empty() || !self.name.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Invalid::new("name", "must be printable ASCII without spaces"));
+        }
+        for (index, scope) in self.scopes.iter().enumerate() {
+            check_scope(scope).map_err(|e| Invalid::new(format!("scopes[{index}]"), e))?;
+        }
+        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        for (index, key) in self.key_sha256.iter().enumerate() {
+            if key.len() != 64 || !key.bytes().all(hex) {
+                return Err(Invalid::new(format!("key_sha256[{index}]"), "must be 64 lower-case hex digits"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+
+    fn refusal<T: serde::de::DeserializeOwned + Check>(json: serde_json::Value) -> String {
+        parse::<T>(json.to_string().as_bytes()).err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn a_configuration_with_two_providers_of_one_issuer_is_refused() {
+        let provider = |name: &str| serde_json::json!({"name": name, "issuer": "https://id", "audiences": ["api"], "jwks": {"keys": [{}]}});
+        let json = serde_json::json!({"providers": [provider("a"), provider("b")]});
+        assert_eq!(refusal::<AuthConfig>(json), "providers: issuer 'https://id' stands twice");
+    }
+
+    #[test]
+    fn a_standalone_policy_must_name_known_providers() {
+        let json = serde_json::json!({"policies": {"default": {"jwt": {"providers": ["nobody"]}}}});
+        assert_eq!(refusal::<AuthConfig>(json), "policies: there is no provider 'nobody'");
+    }
+
+    #[test]
+    fn a_key_must_be_a_digest() {
+        let json = serde_json::json!({"consumers": [{"name": "acme", "key_sha256": ["secret"]}]});
+        assert_eq!(
+            refusal::<AuthConfig>(json),
+            "consumers[0].key_sha256[0]: must be 64 lower-case hex digits"
+        );
+    }
+
+    #[test]
+    fn a_provider_names_its_wrong_field() {
+        let with = |field: &str, value: serde_json::Value| {
+            let mut provider = serde_json::json!({"name": "a", "issuer": "https://id", "audiences": ["api"], "jwks": {"keys": [{}]}});
+            provider[field] = value;
+            refusal::<AuthConfig>(serde_json::json!({"providers": [provider]}))
+        };
+        assert_eq!(
+            with("max_lifetime_seconds", 0.into()),
+            "providers[0].max_lifetime_seconds: must be at least 1"
+        );
+        let rule = serde_json::json!([{"claim": "a..b", "is": "present"}]);
+        assert!(with("claims", rule).starts_with("providers[0].claims[0].claim: must be"));
+        assert!(
+            with("algorithms", serde_json::json!(["none"]))
+                .starts_with("providers[0].algorithms[0]: unknown variant")
+        );
+    }
+}
