@@ -65,11 +65,11 @@ impl Known {
     ) -> Result<Passes, Denial> {
         let credentials = Credentials::read(headers, policy)?;
         // The key first: it costs one hash, a signature may cost a millisecond.
-        let consumer = match credentials.api_key {
+        let consumer = match &credentials.api_key {
             Some(key) => Some(self.api_keys.holder(key).ok_or(Denial::UnknownApiKey)?),
             None => None,
         };
-        let token = match (&policy.jwt, credentials.token) {
+        let token = match (&policy.jwt, &credentials.token) {
             (Some(accept), Some(token)) => Some(self.providers.verify(token, accept, now)?),
             _ => None,
         };

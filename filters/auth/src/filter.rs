@@ -15,7 +15,7 @@ use ferrox_policy::{
 };
 
 use crate::{
-    answer,
+    answer, credentials,
     decision::{Known, Passes},
     denial::Denial,
     metrics::Metrics,
@@ -75,7 +75,10 @@ impl Stream for Guard {
             return Flow::Continue;
         }
         match self.0.known.decide(&policy, method, &headers, unix_seconds(host.now())) {
-            Ok(passes) => self.0.allow(host, &policy, &passes),
+            Ok(passes) => {
+                credentials::strip(host, &headers, &policy);
+                self.0.allow(host, &passes)
+            }
             Err(denial) if policy.report_only => self.0.report(host, denial),
             Err(denial) => self.0.deny(host, &policy, denial, method),
         }
@@ -91,7 +94,7 @@ impl Shared {
         Ok(self.placed.find(pseudo_header(":authority"), pseudo_header(":path")).map(Rc::clone))
     }
 
-    fn allow(&self, host: &dyn Host, policy: &AuthPolicy, passes: &Passes) -> Flow {
+    fn allow(&self, host: &dyn Host, passes: &Passes) -> Flow {
         let Some(identity) = &passes.identity else {
             host.count(self.metrics.anonymous);
             return Flow::Continue;
@@ -109,10 +112,6 @@ impl Shared {
             set(name, Some(value));
         }
         host.set_filter_state(FILTER_STATE, &identity.to_json());
-        // The key is the consumer's secret with us. A token stays: it was made to be passed on, within its aud.
-        if let Some(accept) = &policy.api_key {
-            host.remove_header(Side::Request, &accept.header);
-        }
         host.count(self.metrics.allowed);
         Flow::Continue
     }

@@ -4,7 +4,7 @@
 //! (JWT, RFC 7519) of a known provider, an API key of a known consumer, or either, and which scopes. The
 //! filter decides with what stands in its configuration; it calls nobody.
 //!
-//! Along the way of a request: `filter` finds the policy, `credentials` takes what the request brings,
+//! Along the way of a request: `filter` finds the policy, `credentials` takes what the request brings, from each `place`,
 //! `token` and `api_key` verify it, `decision` puts the two together, `answer` is what a refused client gets.
 //!
 //! The control plane calls [`check`] before it sends a configuration, so that what it sends is accepted.
@@ -22,6 +22,7 @@ mod jws;
 mod keys;
 mod metrics;
 mod passed_on;
+mod place;
 mod token;
 
 pub use decision::check;

@@ -60,7 +60,9 @@ impl Gateway {
 
     /// Sends a request.
     pub(crate) fn request(&self, headers: &[(&str, &str)]) -> Flow {
-        self.host.next_stream(&[&[(":authority", "api.example"), (":path", "/")], headers].concat());
+        let usual = [(":authority", "api.example"), (":path", "/")];
+        let usual = usual.into_iter().filter(|(name, _)| headers.iter().all(|(given, _)| given != name));
+        self.host.next_stream(&usual.chain(headers.iter().copied()).collect::<Vec<_>>());
         self.go()
     }
 

@@ -103,6 +103,27 @@ fn claims_become_headers_that_no_client_can_set() {
 }
 
 #[test]
+fn credentials_come_from_a_query_or_a_cookie_and_go_no_further() {
+    let from = |place: Value| json!([place]);
+    let gateway = Gateway::with_policy(json!({
+        "jwt": {"from": from(json!({"query": "access_token"})), "forward": false},
+        "api_key": {"from": from(json!({"cookie": "key"}))},
+    }));
+    let path = format!("/a?x=1&access_token={}", token("EdDSA", &claims(json!({}))));
+    let identity = gateway.passed(gateway.request(&[(":path", &path), ("cookie", "a=b; key=abc")]));
+    assert_eq!((identity.consumer.as_deref(), identity.subject.as_deref()), (Some("acme"), Some("alice")));
+    assert_eq!(gateway.upstream_header(":path").as_deref(), Some("/a?x=1"));
+    assert_eq!(gateway.upstream_header("cookie").as_deref(), Some("a=b"));
+    let twice = format!("{path}&access%5Ftoken=x");
+    gateway.denied(gateway.request(&[(":path", &twice)]), "several_tokens");
+
+    let gateway =
+        Gateway::with_policy(json!({"api_key": {"from": from(json!({"query": "key"})), "forward": true}}));
+    gateway.passed(gateway.request(&[(":path", "/?key=abc")]));
+    assert_eq!(gateway.upstream_header(":path").as_deref(), Some("/?key=abc"));
+}
+
+#[test]
 fn a_preflight_passes_and_nothing_that_only_looks_like_one() {
     let gateway = Gateway::with_policy(json!({"jwt": {}}));
     let preflight =

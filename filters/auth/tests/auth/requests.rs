@@ -48,8 +48,8 @@ fn an_api_key_becomes_its_consumer_and_goes_no_further() {
 }
 
 #[test]
-fn the_policy_says_which_header_has_the_key() {
-    let gateway = Gateway::with_policy(json!({"api_key": {"header": "x-token"}}));
+fn the_policy_says_where_the_key_is() {
+    let gateway = Gateway::with_policy(json!({"api_key": {"from": [{"header": "x-token"}]}}));
     gateway.denied(gateway.request(&[("x-api-key", ACME_KEY)]), "missing");
     gateway.passed(gateway.request(&[("x-token", ACME_KEY)]));
     assert_eq!(gateway.upstream_header("x-token"), None);

@@ -3,12 +3,14 @@
 mod algorithm;
 mod claims;
 mod config;
+mod place;
 mod policy;
 
 pub use self::{
     algorithm::Algorithm,
     claims::{ClaimPath, ClaimRule, ClaimTest, Scalar},
     config::{AuthConfig, Consumer, JwkSet, JwtProvider},
+    place::Place,
     policy::{AcceptApiKey, AcceptJwt, AuthPolicy, ClaimHeader, MethodNeeds, Require, check_scope},
 };
 

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClaimPath, ClaimRule};
+use super::{ClaimPath, ClaimRule, Place};
 use crate::{
     Check, Invalid, identity,
     invalid::{check_each, check_header_name},
@@ -95,14 +95,42 @@ pub struct ClaimHeader {
     pub header: String,
 }
 
-/// Which tokens a route accepts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Which tokens a route accepts, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptJwt {
     /// Names of JWT providers. Empty: any provider that the gateway knows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub providers: Vec<String>,
+    /// Where a token may be, 1 to 4 places; a request has one token, wherever it is. Default: `authorization`.
+    #[serde(default = "in_authorization", skip_serializing_if = "is_in_authorization")]
+    pub from: Vec<Place>,
+    /// Whether the upstream gets the token. Default: true.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub forward: bool,
+}
+
+impl Default for AcceptJwt {
+    fn default() -> Self {
+        Self { providers: Vec::new(), from: in_authorization(), forward: true }
+    }
+}
+
+fn in_authorization() -> Vec<Place> {
+    vec![Place::header("authorization")]
+}
+
+fn is_in_authorization(places: &Vec<Place>) -> bool {
+    *places == in_authorization()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_true(flag: &bool) -> bool {
+    *flag
 }
 
 /// Where a route looks for an API key.
@@ -110,20 +138,36 @@ pub struct AcceptJwt {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AcceptApiKey {
-    /// The request header that carries the key, in lower case. Default: `x-api-key`. It is removed before the
-    /// request goes on.
-    #[serde(default = "default_key_header")]
-    pub header: String,
+    /// Where a key may be, 1 to 4 places; a request has one key, wherever it is. Default: the header `x-api-key`.
+    #[serde(default = "in_x_api_key", skip_serializing_if = "is_in_x_api_key")]
+    pub from: Vec<Place>,
+    /// Whether the upstream gets the key, which is the consumer's secret with the gateway. Default: false.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub forward: bool,
 }
 
 impl Default for AcceptApiKey {
     fn default() -> Self {
-        Self { header: default_key_header() }
+        Self { from: in_x_api_key(), forward: false }
     }
 }
 
-fn default_key_header() -> String {
-    "x-api-key".to_owned()
+fn in_x_api_key() -> Vec<Place> {
+    vec![Place::header("x-api-key")]
+}
+
+fn is_in_x_api_key(places: &Vec<Place>) -> bool {
+    *places == in_x_api_key()
+}
+
+/// Most places for one kind of credentials.
+const MAX_PLACES: usize = 4;
+
+fn check_places(places: &[Place]) -> Result<(), Invalid> {
+    if places.is_empty() || places.len() > MAX_PLACES {
+        return Err(Invalid::new("from", format!("needs 1 to {MAX_PLACES} places")));
+    }
+    check_each("from", places)
 }
 
 /// Most headers that claims can be written to.
@@ -137,12 +181,13 @@ impl Check for AuthPolicy {
         if self.require == Require::All && (self.jwt.is_none() || self.api_key.is_none()) {
             return Err(Invalid::new("require", "all needs both jwt and api_key"));
         }
-        if let Some(api_key) = &self.api_key {
-            check_header_name(&api_key.header).map_err(|e| Invalid::new("api_key.header", e))?;
-            if api_key.header == "authorization" || identity::header::ALL.contains(&api_key.header.as_str()) {
-                return Err(Invalid::new("api_key.header", "that header has another use, choose another"));
-            }
+        if let Some(jwt) = &self.jwt {
+            check_places(&jwt.from).map_err(|invalid| invalid.within("jwt"))?;
         }
+        if let Some(api_key) = &self.api_key {
+            check_places(&api_key.from).map_err(|invalid| invalid.within("api_key"))?;
+        }
+        self.check_apart()?;
         check_needs(&self.scopes, &self.claims)?;
         check_each("methods", &self.methods)?;
         self.check_claim_headers()?;
@@ -154,14 +199,28 @@ impl Check for AuthPolicy {
 }
 
 impl AuthPolicy {
+    /// Refuses a place for both kinds: what stands there would have to be both.
+    fn check_apart(&self) -> Result<(), Invalid> {
+        let (Some(jwt), Some(api_key)) = (&self.jwt, &self.api_key) else { return Ok(()) };
+        let same = |a: &Place, b: &Place| a.header == b.header && a.query == b.query && a.cookie == b.cookie;
+        let shared = api_key.from.iter().position(|place| jwt.from.iter().any(|other| same(place, other)));
+        match shared {
+            Some(index) => {
+                Err(Invalid::new(format!("api_key.from[{index}]"), "is a place for tokens already"))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn check_claim_headers(&self) -> Result<(), Invalid> {
         if self.claim_headers.len() > MAX_CLAIM_HEADERS {
             return Err(Invalid::new("claim_headers", format!("must be at most {MAX_CLAIM_HEADERS}")));
         }
         check_each("claim_headers", &self.claim_headers)?;
         let mut seen = HashSet::new();
-        let of_api_key = self.api_key.iter().map(|api_key| api_key.header.as_str());
-        seen.extend(of_api_key);
+        let places =
+            self.jwt.iter().flat_map(|jwt| &jwt.from).chain(self.api_key.iter().flat_map(|key| &key.from));
+        seen.extend(places.filter_map(|place| place.header.as_ref()));
         for (index, ClaimHeader { header, .. }) in self.claim_headers.iter().enumerate() {
             if !seen.insert(header) {
                 return Err(Invalid::new(
@@ -246,12 +305,12 @@ mod tests {
 
     #[test]
     fn a_policy_names_its_wrong_field() {
-        let json = serde_json::json!({"api_key": {"header": "X-Api-Key"}});
-        assert!(refusal::<AuthPolicy>(json).starts_with("api_key.header: 'X-Api-Key'"));
-        for taken in ["authorization", "x-ferrox-consumer"] {
-            let json = serde_json::json!({"api_key": {"header": taken}});
-            assert!(refusal::<AuthPolicy>(json).starts_with("api_key.header: that header"), "{taken}");
-        }
+        let json = serde_json::json!({"api_key": {"from": [{"header": "X-Api-Key"}]}});
+        assert!(refusal::<AuthPolicy>(json).starts_with("api_key.from[0].header: 'X-Api-Key'"));
+        let json = serde_json::json!({"jwt": {"from": []}});
+        assert_eq!(refusal::<AuthPolicy>(json), "jwt.from: needs 1 to 4 places");
+        let json = serde_json::json!({"jwt": {}, "api_key": {"from": [{"query": "k"}, {"header": "authorization"}]}});
+        assert_eq!(refusal::<AuthPolicy>(json), "api_key.from[1]: is a place for tokens already");
         let json = serde_json::json!({"api_key": {}, "scopes": ["read", "a b"]});
         assert!(refusal::<AuthPolicy>(json).starts_with("scopes[1]: 'a b' is no scope"));
     }
@@ -259,8 +318,9 @@ mod tests {
     #[test]
     fn defaults_are_filled_in() {
         let policy: AuthPolicy = parse(br#"{"api_key":{},"jwt":{}}"#).unwrap();
-        assert_eq!(policy.api_key.unwrap().header, "x-api-key");
-        assert!(policy.jwt.unwrap().providers.is_empty());
+        assert_eq!(policy.api_key.unwrap().from, [Place::header("x-api-key")]);
+        assert!(policy.jwt.as_ref().unwrap().providers.is_empty());
+        assert_eq!(policy.jwt.unwrap().from, [Place::header("authorization")]);
     }
 
     #[test]
