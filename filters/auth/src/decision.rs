@@ -1,6 +1,6 @@
 //! The decision: a request's headers against a policy.
 
-use ferrox_host::Headers;
+use ferrox_host::{Headers, Host};
 use ferrox_policy::{
     Check, Invalid,
     auth::{AuthConfig, AuthPolicy, ClaimRule, Consumer, MethodNeeds, Require},
@@ -15,6 +15,7 @@ use crate::{
     json::Object,
     passed_on::{self, PassedOn},
     token::Providers,
+    verifier::Verifier,
 };
 
 /// Checks a configuration as the filter does when it gets it.
@@ -23,7 +24,7 @@ use crate::{
 /// The field that is wrong, as `providers[i].jwks.keys[j].n`, and the reason; never any key material.
 pub fn check(config: &AuthConfig) -> Result<(), Invalid> {
     config.check()?;
-    Known::compile(config).map(|_| ())
+    Known::compile(config, Verifier::default()).map(|_| ())
 }
 
 /// Who is known: everything that a decision needs besides the request and its policy.
@@ -44,9 +45,9 @@ pub(crate) struct Passes {
 
 impl Known {
     /// Compiles a configuration that was checked.
-    pub(crate) fn compile(config: &AuthConfig) -> Result<Self, Invalid> {
+    pub(crate) fn compile(config: &AuthConfig, verifier: Verifier) -> Result<Self, Invalid> {
         Ok(Self {
-            providers: Providers::compile(&config.providers)
+            providers: Providers::compile(&config.providers, verifier)
                 .map_err(|invalid| invalid.within("providers"))?,
             api_keys: ApiKeys::compile(&config.consumers).map_err(|invalid| invalid.within("consumers"))?,
         })
@@ -58,6 +59,7 @@ impl Known {
     /// consumer and the subject in one, and holds the scopes of both together.
     pub(crate) fn decide(
         &self,
+        host: &dyn Host,
         policy: &AuthPolicy,
         method: &str,
         headers: &Headers,
@@ -70,7 +72,7 @@ impl Known {
             None => None,
         };
         let token = match (&policy.jwt, &credentials.token) {
-            (Some(accept), Some(token)) => Some(self.providers.verify(token, accept, now)?),
+            (Some(accept), Some(token)) => Some(self.providers.verify(host, token, accept, now)?),
             _ => None,
         };
         if policy.optional && token.is_none() && consumer.is_none() {

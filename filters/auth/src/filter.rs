@@ -19,6 +19,7 @@ use crate::{
     decision::{Known, Passes},
     denial::Denial,
     metrics::Metrics,
+    verifier::Verifier,
 };
 
 /// The filter with its configuration, an [`AuthConfig`] as JSON.
@@ -39,7 +40,7 @@ impl Plugin for Auth {
     fn configure(host: &dyn Host, configuration: &[u8]) -> Result<Self, String> {
         let config: AuthConfig = parse(configuration).map_err(|invalid| invalid.to_string())?;
         let shared = Shared {
-            known: Known::compile(&config).map_err(|invalid| invalid.to_string())?,
+            known: Known::compile(&config, Verifier::probe(host)).map_err(|invalid| invalid.to_string())?,
             of_routes: PolicyCache::new(FILTER, DIGEST, POLICY),
             placed: config.policies.map(Rc::new),
             metrics: Metrics::define(host),
@@ -74,7 +75,7 @@ impl Stream for Guard {
             host.count(self.0.metrics.preflights);
             return Flow::Continue;
         }
-        match self.0.known.decide(&policy, method, &headers, unix_seconds(host.now())) {
+        match self.0.known.decide(host, &policy, method, &headers, unix_seconds(host.now())) {
             Ok(passes) => {
                 credentials::strip(host, &headers, &policy);
                 self.0.allow(host, &passes)

@@ -9,6 +9,7 @@ use jwt_compact::{
     jwk::JsonWebKey,
 };
 use p384::ecdsa::signature::Verifier;
+use rsa::pkcs8::EncodePublicKey;
 use serde_json::Value;
 
 use crate::jwk::Jwk;
@@ -22,6 +23,8 @@ pub(crate) struct Key {
     /// `kid`.
     pub(crate) id: Option<String>,
     algorithms: Vec<Algorithm>,
+    /// The key as OpenSSL and its heirs read it.
+    der: Option<Vec<u8>>,
     material: Material,
 }
 
@@ -31,7 +34,7 @@ pub(crate) struct Key {
 enum Material {
     Hmac(Secret),
     Rsa { key: RsaPublicKey, modulus_bytes: usize },
-    P256(<Es256 as jwt_compact::Algorithm>::VerifyingKey),
+    P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
     Ed25519(<Ed25519 as jwt_compact::Algorithm>::VerifyingKey),
 }
@@ -63,6 +66,7 @@ impl Key {
         let key = Self {
             id: jwk.text("kid")?.map(str::to_owned),
             algorithms: algorithms(jwk, &material, allowed)?,
+            der: der(&material),
             material,
         };
         key.check_length()?;
@@ -77,6 +81,30 @@ impl Key {
     /// Whether this key made the signature by an algorithm that it may be used for.
     pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
         self.is_for(algorithm) && self.material.verifies(algorithm, message, signature)
+    }
+
+    /// A public RSA or elliptic curve key as a SubjectPublicKeyInfo (RFC 5280 section 4.1).
+    pub(crate) fn public_key_der(&self) -> Option<&[u8]> {
+        self.der.as_deref()
+    }
+
+    /// A signature of this key as OpenSSL and its heirs read it: JOSE has R and S one after the other (RFC 7518 section 3.4),
+    /// they want a sequence of both (RFC 3279 section 2.2.3). `None` for what is no signature.
+    pub(crate) fn openssl_form<'s>(&self, signature: &'s [u8]) -> Option<Cow<'s, [u8]>> {
+        match &self.material {
+            Material::Rsa { modulus_bytes, .. } => {
+                (signature.len() == *modulus_bytes).then_some(Cow::Borrowed(signature))
+            }
+            Material::P256(_) => {
+                let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
+                Some(Cow::Owned(signature.to_der().as_bytes().to_vec()))
+            }
+            Material::P384(_) => {
+                let signature = p384::ecdsa::Signature::from_slice(signature).ok()?;
+                Some(Cow::Owned(signature.to_der().as_bytes().to_vec()))
+            }
+            Material::Hmac(_) | Material::Ed25519(_) => None,
+        }
     }
 
     /// RFC 7518 section 3.2: an HMAC key has at least the size of the hash.
@@ -212,6 +240,26 @@ fn rsa(jwk: Jwk<'_>) -> Result<Material, Invalid> {
             "is no RSA key with an odd modulus of at most 4096 bits and an odd exponent below 2^33",
         )
     })
+}
+
+/// What stands before the point in the SubjectPublicKeyInfo of a key on P-256 (RFC 5480 section 2).
+const P256_INFO: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
+    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+/// The same on P-384.
+const P384_INFO: &[u8] = &[
+    0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81,
+    0x04, 0x00, 0x22, 0x03, 0x62, 0x00,
+];
+
+fn der(material: &Material) -> Option<Vec<u8>> {
+    match material {
+        Material::Rsa { key, .. } => Some(key.to_public_key_der().ok()?.into_vec()),
+        Material::P256(key) => Some([P256_INFO, key.to_encoded_point(false).as_bytes()].concat()),
+        Material::P384(key) => Some([P384_INFO, key.to_encoded_point(false).as_bytes()].concat()),
+        Material::Hmac(_) | Material::Ed25519(_) => None,
+    }
 }
 
 /// Length of a big-endian number in bits.

@@ -24,6 +24,7 @@ mod metrics;
 mod passed_on;
 mod place;
 mod token;
+mod verifier;
 
 pub use decision::check;
 pub use filter::{Auth, Guard};

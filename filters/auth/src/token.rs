@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use ferrox_host::Host;
 use ferrox_policy::{
     Invalid,
     auth::{AcceptJwt, JwtProvider},
@@ -12,11 +13,18 @@ use crate::{
     denial::Denial,
     jws::Jws,
     keys::Key,
+    verifier::Verifier,
 };
 
-/// The issuers of tokens, by `iss`.
+/// Most keys that are tried for a token that does not say which one it means: each try may cost a millisecond.
+const MOST_TRIES: usize = 4;
+
+/// The issuers of tokens.
 #[derive(Debug)]
-pub(crate) struct Providers(HashMap<String, Provider>);
+pub(crate) struct Providers {
+    by_issuer: HashMap<String, Provider>,
+    verifier: Verifier,
+}
 
 #[derive(Debug)]
 struct Provider {
@@ -30,24 +38,31 @@ impl Providers {
     ///
     /// # Errors
     /// The field, as `[i].jwks.keys[j].n`, and the reason, without key material.
-    pub(crate) fn compile(providers: &[JwtProvider]) -> Result<Self, Invalid> {
+    pub(crate) fn compile(providers: &[JwtProvider], verifier: Verifier) -> Result<Self, Invalid> {
         let compiled = providers.iter().enumerate().map(|(index, provider)| {
             let compiled =
                 Provider::compile(provider).map_err(|invalid| invalid.within(&format!("[{index}]")))?;
             Ok((provider.issuer.clone(), compiled))
         });
-        compiled.collect::<Result<_, _>>().map(Self)
+        Ok(Self { by_issuer: compiled.collect::<Result<_, _>>()?, verifier })
     }
 
     /// Verifies a token; `now` is in seconds since 1970.
-    pub(crate) fn verify(&self, token: &[u8], accept: &AcceptJwt, now: f64) -> Result<Claims, Denial> {
+    pub(crate) fn verify(
+        &self,
+        host: &dyn Host,
+        token: &[u8],
+        accept: &AcceptJwt,
+        now: f64,
+    ) -> Result<Claims, Denial> {
         let jws = Jws::parse(token)?;
         let claims = Claims::parse(&jws.payload)?;
-        let provider = claims.issuer().and_then(|issuer| self.0.get(issuer)).ok_or(Denial::UnknownIssuer)?;
+        let provider =
+            claims.issuer().and_then(|issuer| self.by_issuer.get(issuer)).ok_or(Denial::UnknownIssuer)?;
         if !accept.providers.is_empty() && !accept.providers.contains(&provider.name) {
             return Err(Denial::UnknownIssuer);
         }
-        provider.verify_signature(&jws)?;
+        provider.verify_signature(host, &self.verifier, &jws)?;
         claims.check(&provider.expected, now)?;
         Ok(claims)
     }
@@ -79,16 +94,17 @@ impl Provider {
     }
 
     /// Tries the key that the token names, or every key of its algorithm when it names none.
-    fn verify_signature(&self, jws: &Jws<'_>) -> Result<(), Denial> {
+    fn verify_signature(&self, host: &dyn Host, verifier: &Verifier, jws: &Jws<'_>) -> Result<(), Denial> {
         let fits = |key: &&Key| key.is_for(jws.algorithm) && (jws.key_id.is_none() || jws.key_id == key.id);
         let mut candidates = self.keys.iter().filter(fits).peekable();
         if candidates.peek().is_none() {
             return Err(Denial::UnknownKey);
         }
-        if candidates.any(|key| key.verifies(jws.algorithm, jws.signing_input, &jws.signature)) {
-            Ok(())
-        } else {
-            Err(Denial::BadSignature)
+        let verifies =
+            |key: &Key| verifier.verifies(host, jws.algorithm, key, jws.signing_input, &jws.signature);
+        match candidates.take(MOST_TRIES).any(verifies) {
+            true => Ok(()),
+            false => Err(Denial::BadSignature),
         }
     }
 }

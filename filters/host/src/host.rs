@@ -41,6 +41,19 @@ pub struct Reply {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Counter(pub u32);
 
+/// A signature to be verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureCheck<'a> {
+    /// `sha256`, `sha384` or `sha512`.
+    pub hash: &'a str,
+    /// The key as a SubjectPublicKeyInfo in DER (RFC 5280 section 4.1).
+    pub public_key: &'a [u8],
+    /// The signature: PKCS #1 v1.5 for an RSA key, in DER (RFC 3279 section 2.2.3) for one on an elliptic curve.
+    pub signature: &'a [u8],
+    /// What was signed.
+    pub message: &'a [u8],
+}
+
 /// What a filter can ask of Envoy.
 pub trait Host {
     /// The wall clock.
@@ -95,4 +108,11 @@ pub trait Host {
 
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
+
+    /// Has Envoy's own cryptography verify a signature; `None` where it cannot. Not every build has it: try it with known
+    /// answers before its word counts.
+    fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        let _ = check;
+        None
+    }
 }

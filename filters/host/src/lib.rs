@@ -18,12 +18,14 @@ pub mod mock;
 mod plugin;
 mod policy_cache;
 #[cfg(target_arch = "wasm32")]
+mod signature;
+#[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod wasm;
 
 pub use call::{Call, CallId, CallOutcome, CallRefused};
 pub use headers::Headers;
-pub use host::{Counter, Host, Level, Reply, Side};
+pub use host::{Counter, Host, Level, Reply, Side, SignatureCheck};
 pub use plugin::{Flow, Plugin, Stream};
 pub use policy_cache::PolicyCache;
 

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{Call, CallId, CallRefused, Counter, Headers, Host, Level, Reply, Side};
+use crate::{Call, CallId, CallRefused, Counter, Headers, Host, Level, Reply, Side, SignatureCheck};
 
 /// A call that a filter sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,8 +27,10 @@ pub struct SentCall {
     pub timeout: Duration,
 }
 
+/// What a host says of signatures.
+type Verifier = Box<dyn Fn(&SignatureCheck<'_>) -> Option<bool>>;
+
 /// A host in memory. Like Envoy's it is shared, so every method takes `&self`.
-#[derive(Debug)]
 pub struct MockHost {
     now: Cell<SystemTime>,
     properties: RefCell<HashMap<Vec<String>, Vec<u8>>>,
@@ -43,6 +45,7 @@ pub struct MockHost {
     log: RefCell<Vec<String>>,
     counter_names: RefCell<Vec<String>>,
     counts: RefCell<BTreeMap<String, u64>>,
+    verifier: RefCell<Option<Verifier>>,
 }
 
 impl Default for MockHost {
@@ -62,6 +65,7 @@ impl Default for MockHost {
             log: RefCell::default(),
             counter_names: RefCell::default(),
             counts: RefCell::default(),
+            verifier: RefCell::default(),
         }
     }
 }
@@ -79,6 +83,11 @@ impl MockHost {
         let host = Self::default();
         host.request.replace(owned(headers));
         host
+    }
+
+    /// Has signatures verified so; a new host cannot.
+    pub fn verify_signatures_by(&self, verifier: impl Fn(&SignatureCheck<'_>) -> Option<bool> + 'static) {
+        self.verifier.replace(Some(Box::new(verifier)));
     }
 
     /// Begins a new stream on the same host: other request headers, nothing answered, no filter state.
@@ -252,5 +261,9 @@ impl Host for MockHost {
         if let Some(name) = self.counter_names.borrow().get(index) {
             *self.counts.borrow_mut().entry(name.clone()).or_default() += 1;
         }
+    }
+
+    fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        self.verifier.borrow().as_ref()?(check)
     }
 }

@@ -13,7 +13,8 @@ use proxy_wasm::{
 };
 
 use crate::{
-    Call, CallId, CallOutcome, CallRefused, Counter, Flow, Headers, Host, Level, Plugin, Reply, Side, Stream,
+    Call, CallId, CallOutcome, CallRefused, Counter, Flow, Headers, Host, Level, Plugin, Reply, Side,
+    SignatureCheck, Stream, signature,
 };
 
 /// Starts a plugin: what the module's `_initialize` does.
@@ -237,5 +238,9 @@ impl Host for Envoy {
 
     fn count(&self, counter: Counter) {
         let _ = hostcalls::increment_metric(counter.0, 1);
+    }
+
+    fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
+        signature::verify(check)
     }
 }

@@ -14,5 +14,6 @@ mod rate_limit;
 mod routing;
 mod rows;
 mod sharding;
+mod signatures;
 mod standalone;
 mod xds;
