@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use envoy_types::pb::envoy::{
     config::{
-        accesslog::v3::{AccessLog, access_log},
         core::v3::{
             ExtensionConfigSource, Http2ProtocolOptions, HttpProtocolOptions,
             http_protocol_options::HeadersWithUnderscoresAction,
@@ -27,14 +26,9 @@ use envoy_types::pb::envoy::{
         },
     },
 };
-use ferrox_policy::identity;
 use prost::Name;
 
-use super::{
-    LISTENER, ROUTE_CONFIGURATION,
-    canonical::{self, Strings},
-    filters, proto,
-};
+use super::{LISTENER, ROUTE_CONFIGURATION, access_log, filters, proto};
 use crate::model::Sharding;
 
 /// The listener at an address.
@@ -60,7 +54,7 @@ fn connection_manager(sharding: Sharding) -> HttpConnectionManager {
             Sharding::Host => RouteSpecifier::ScopedRoutes(scope_for_each_host()),
         }),
         http_filters: http_filters(),
-        access_log: vec![access_log()],
+        access_log: vec![access_log::json()],
         // The client's address is the peer's, whatever X-Forwarded-For says, and X-Envoy-* from outside is removed.
         use_remote_address: proto::yes(),
         generate_request_id: proto::yes(),
@@ -133,34 +127,5 @@ pub(super) fn router() -> HttpFilter {
         name: "envoy.filters.http.router".to_owned(),
         config_type: Some(ConfigType::TypedConfig(proto::any(&Router::default()))),
         ..HttpFilter::default()
-    }
-}
-
-/// A line for each request. The path is logged without its query, which may hold tokens.
-fn access_log() -> AccessLog {
-    let identity = format!("%FILTER_STATE(wasm.{}:PLAIN)%", identity::FILTER_STATE);
-    let format = Strings::from([
-        ("time", "%START_TIME%"),
-        ("request_id", "%REQ(X-REQUEST-ID)%"),
-        ("client", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
-        ("identity", &identity),
-        ("method", "%REQ(:METHOD)%"),
-        ("host", "%REQ(:AUTHORITY)%"),
-        ("path", "%PATH(NQ)%"),
-        ("protocol", "%PROTOCOL%"),
-        ("route", "%ROUTE_NAME%"),
-        ("status", "%RESPONSE_CODE%"),
-        ("details", "%RESPONSE_CODE_DETAILS%"),
-        ("flags", "%RESPONSE_FLAGS%"),
-        ("upstream", "%UPSTREAM_CLUSTER%"),
-        ("endpoint", "%UPSTREAM_HOST%"),
-        ("bytes_received", "%BYTES_RECEIVED%"),
-        ("bytes_sent", "%BYTES_SENT%"),
-        ("duration_ms", "%DURATION%"),
-    ]);
-    AccessLog {
-        name: "envoy.access_loggers.stdout".to_owned(),
-        config_type: Some(access_log::ConfigType::TypedConfig(canonical::json_log(format))),
-        ..AccessLog::default()
     }
 }

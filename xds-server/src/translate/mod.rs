@@ -3,6 +3,7 @@
 //! Clusters, endpoints, routes and filter configurations come over ADS, each on its own, so that a change of one
 //! drains no listener and touches no other.
 
+mod access_log;
 mod canonical;
 mod cluster;
 mod endpoints;
