@@ -9,7 +9,7 @@ use ferrox_host::{Flow, Headers, Host, Level, Plugin, PolicyCache, Side, Stream}
 use ferrox_policy::{
     Invalid,
     auth::{AuthConfig, AuthPolicy, FILTER},
-    identity::{FILTER_STATE, header},
+    identity::{CONSUMER_STATE, FILTER_STATE, header},
     parse,
     placement::{DIGEST, POLICY, Placement},
 };
@@ -113,6 +113,9 @@ impl Shared {
             set(name, Some(value));
         }
         host.set_filter_state(FILTER_STATE, &identity.to_json());
+        if let Some(consumer) = &identity.consumer {
+            host.set_filter_state(CONSUMER_STATE, consumer.as_bytes());
+        }
         host.count(self.metrics.allowed);
         Flow::Continue
     }
@@ -120,6 +123,7 @@ impl Shared {
     fn deny(&self, host: &dyn Host, policy: &AuthPolicy, denial: Denial, method: &str) -> Flow {
         host.log(Level::Debug, &format!("denied: {}", denial.reason()));
         self.metrics.count_denied(host, denial);
+        host.set_filter_state(FILTER, denial.reason().as_bytes());
         host.reply(answer::denied(denial, policy, method));
         Flow::Pause
     }
@@ -127,12 +131,14 @@ impl Shared {
     fn report(&self, host: &dyn Host, denial: Denial) -> Flow {
         host.log(Level::Info, &format!("would be denied: {}", denial.reason()));
         self.metrics.count_reported(host, denial);
+        host.set_filter_state(FILTER, format!("reported {}", denial.reason()).as_bytes());
         Flow::Continue
     }
 
     fn close(&self, host: &dyn Host, invalid: &Invalid) -> Flow {
         host.log(Level::Error, &format!("the route's policy is broken, nobody passes: {invalid}"));
         host.count(self.metrics.broken_policy);
+        host.set_filter_state(FILTER, b"broken_policy");
         host.reply(answer::broken_policy());
         Flow::Pause
     }

@@ -4,6 +4,8 @@ use std::{mem, rc::Rc};
 
 use ferrox_host::{CallId, CallOutcome, Flow, Host, Level, Reply, Side, Stream};
 
+use ferrox_policy::cache::FILTER;
+
 use crate::{
     entry::{Entry, unix_ms},
     plan::{self, Plan},
@@ -209,7 +211,9 @@ impl CacheStream {
         let ttl = entry.remaining_seconds(now_ms).unwrap_or_default();
         let mut headers = entry.headers.clone();
         headers.push(("age".to_owned(), entry.age_seconds(now_ms).to_string()));
-        headers.push(("cache-status".to_owned(), format!("ferrox; hit; ttl={ttl}")));
+        let outcome = format!("hit; ttl={ttl}");
+        headers.push(("cache-status".to_owned(), format!("ferrox; {outcome}")));
+        note(host, &outcome);
         self.state = State::Serving(entry.headers);
         host.reply(Reply { status: entry.status, headers, body: entry.body });
         Flow::Pause
@@ -228,6 +232,7 @@ impl CacheStream {
     /// RFC 9111 section 5.2.1.7.
     fn refuse(&mut self, host: &dyn Host) -> Flow {
         self.state = State::Idle;
+        note(host, "only-if-cached");
         host.reply(Reply { status: 504, headers: Vec::new(), body: b"not in the cache\n".to_vec() });
         Flow::Pause
     }
@@ -294,6 +299,12 @@ fn cache_status(cause: Cause, refusal: Option<&Refusal>) -> String {
 /// Caches nearer to the upstream have their members before ours (RFC 9211 section 2).
 fn add_cache_status(host: &dyn Host, parameters: &str) {
     host.add_header(Side::Response, "cache-status", format!("ferrox; {parameters}").as_bytes());
+    note(host, parameters);
+}
+
+/// For the access log.
+fn note(host: &dyn Host, outcome: &str) {
+    host.set_filter_state(FILTER, outcome.as_bytes());
 }
 
 /// Undoes what Envoy did to the headers of our reply: a local reply without a body loses `Content-Type` and

@@ -10,6 +10,9 @@ use crate::key::Key;
 /// Key of the identity in the stream's filter state. Envoy shows it as `wasm.ferrox.identity`.
 pub const FILTER_STATE: &str = "ferrox.identity";
 
+/// Key of the consumer's name alone in the stream's filter state, for the access log.
+pub const CONSUMER_STATE: &str = "ferrox.consumer";
+
 /// Request headers that carry the identity to the upstream. Auth removes them, whoever sent them, before it
 /// sets its own; the control plane has Envoy remove them on routes without auth.
 pub mod header {

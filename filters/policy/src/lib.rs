@@ -10,6 +10,8 @@
 //! * [`key`]: the injective encoding of every key in Redis.
 //! * [`placement`]: how a filter finds the policy of a request.
 //! * [`sidecar`]: the messages between the filters and the Redis sidecar.
+//!
+//! What a filter decided about a request it notes in the stream's filter state under its own name, for the access log.
 
 pub mod auth;
 pub mod cache;

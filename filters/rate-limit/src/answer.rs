@@ -1,11 +1,15 @@
-//! What the client is told: draft-ietf-httpapi-ratelimit-headers-10, `Retry-After` (RFC 9110 section 10.2.3) and
+//! What the client and the access log are told: draft-ietf-httpapi-ratelimit-headers-10, `Retry-After` (RFC 9110 section 10.2.3) and
 //! problem details (RFC 9457).
 
 use ferrox_host::Reply;
 use ferrox_policy::rate_limit::Limit;
 use serde::Serialize;
 
-use crate::{decision::Counted, rules::Rules};
+use crate::{
+    decision::{Counted, Verdict},
+    rules::Rules,
+    stats::Event,
+};
 
 /// The limits themselves. A list (RFC 9651 section 3.1), so it may come from several filters.
 pub(crate) const POLICY_HEADER: &str = "ratelimit-policy";
@@ -35,16 +39,20 @@ pub(crate) fn state_value(counted: &[Counted<'_>]) -> String {
     counted.iter().map(item).collect::<Vec<_>>().join(", ")
 }
 
+/// The limits without room.
+fn violated<'c, 'r>(counted: &'c [Counted<'r>]) -> impl Iterator<Item = &'c Counted<'r>> {
+    counted.iter().filter(|counted| !counted.state.allowed)
+}
+
 /// The answer to a request that exceeds a limit. It asks to wait for the last of the windows that have no room.
 pub(crate) fn exceeded(rules: &Rules, counted: &[Counted<'_>]) -> Reply {
-    let violated = || counted.iter().filter(|counted| !counted.state.allowed);
-    let wait = violated().map(|counted| seconds(counted.state.reset_ms)).fold(SOONEST, u64::max);
+    let wait = violated(counted).map(|counted| seconds(counted.state.reset_ms)).fold(SOONEST, u64::max);
     let problem = Problem {
         kind: "https://iana.org/assignments/http-problem-types#quota-exceeded",
         title: "Too many requests",
         status: 429,
         detail: format!("A limit on the number of requests is reached. Try again in {wait} s."),
-        violated: violated().map(|counted| counted.limit.name.as_str()).collect(),
+        violated: violated(counted).map(|counted| counted.limit.name.as_str()).collect(),
     };
     let mut reply = problem.reply(wait);
     reply.headers.push((POLICY_HEADER.to_owned(), rules.announced.clone()));
@@ -62,6 +70,17 @@ pub(crate) fn unavailable() -> Reply {
         violated: Vec::new(),
     };
     problem.reply(SOONEST)
+}
+
+/// What the access log says: what happened, and after a refusal the limits without room, as in `denied burst,day`.
+pub(crate) fn outcome(event: Event, verdict: &Verdict<'_>) -> String {
+    match verdict {
+        Verdict::Passed(_) | Verdict::Unavailable => event.name().to_owned(),
+        Verdict::Exceeded(counted) => {
+            let names: Vec<_> = violated(counted).map(|counted| counted.limit.name.as_str()).collect();
+            format!("{} {}", event.name(), names.join(","))
+        }
+    }
 }
 
 /// Problem details (RFC 9457 section 3.1), with the extension of the draft's section on problem types.
@@ -145,6 +164,16 @@ mod tests {
         assert_eq!(retry_after(1), "1");
         assert_eq!(retry_after(1_000), "1");
         assert_eq!(retry_after(1_001), "2");
+    }
+
+    #[test]
+    fn the_access_log_names_the_limits_that_refused() {
+        let rules = rules();
+        let exceeded = |states| outcome(Event::Denied, &Verdict::Exceeded(counted(&rules, states)));
+        assert_eq!(exceeded([(false, 0, 1), (true, 3, 1)]), "denied burst");
+        assert_eq!(exceeded([(false, 0, 1), (false, 0, 1)]), "denied burst,day");
+        assert_eq!(outcome(Event::Allowed, &Verdict::Passed(Vec::new())), "allowed");
+        assert_eq!(outcome(Event::FailedDenied, &Verdict::Unavailable), "failed_denied");
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl Stream for RateLimitStream {
             Err(Closed) => {
                 self.state = State::Done;
                 self.limiter.stats.count(host, Event::PolicyInvalid);
+                self.limiter.note(host, Event::PolicyInvalid.name());
                 host.reply(answer::unavailable());
                 return Flow::Pause;
             }
@@ -139,6 +140,7 @@ impl RateLimitStream {
     ) -> Flow {
         let (verdict, event) = self.limiter.verdict(host, question, answer);
         self.limiter.stats.count(host, event);
+        self.limiter.note(host, &answer::outcome(event, &verdict));
         let reply = match verdict {
             Verdict::Passed(counted) => {
                 let state = answer::state_value(&counted);
@@ -174,6 +176,11 @@ impl Limiter {
         };
         let request = LimitsRequest { limits: rules.limits.iter().map(check).collect() };
         Ok(Some(Question { rules, request }))
+    }
+
+    /// For the access log.
+    fn note(&self, host: &dyn Host, outcome: &str) {
+        host.set_filter_state(self.stage.filter(), outcome.as_bytes());
     }
 
     fn ask(&self, host: &dyn Host, question: &Question) -> Result<CallId, CallRefused> {

@@ -29,6 +29,21 @@ pub(crate) enum Event {
     PolicyInvalid,
 }
 
+impl Event {
+    /// Its name in statistics and in the access log.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Denied => "denied",
+            Self::FailedAllowed => "failed_allowed",
+            Self::FailedDenied => "failed_denied",
+            Self::FailedLocalAllowed => "failed_local_allowed",
+            Self::FailedLocalDenied => "failed_local_denied",
+            Self::PolicyInvalid => "policy_invalid",
+        }
+    }
+}
+
 /// `wasmcustom.ferrox.rate_limit.<stage>.<name>` in Envoy's statistics.
 #[derive(Debug)]
 struct Counters {
@@ -61,14 +76,14 @@ impl Stats {
         // `ferrox.rate_limit.address`, `ferrox.rate_limit.identity`.
         let counter = |name: &str| host.counter(&format!("{}.{name}", stage.filter()));
         let counters = Counters {
-            allowed: counter("allowed"),
-            denied: counter("denied"),
+            allowed: counter(Event::Allowed.name()),
+            denied: counter(Event::Denied.name()),
             store_failed: counter("store_failed"),
-            failed_allowed: counter("failed_allowed"),
-            failed_denied: counter("failed_denied"),
-            failed_local_allowed: counter("failed_local_allowed"),
-            failed_local_denied: counter("failed_local_denied"),
-            policy_invalid: counter("policy_invalid"),
+            failed_allowed: counter(Event::FailedAllowed.name()),
+            failed_denied: counter(Event::FailedDenied.name()),
+            failed_local_allowed: counter(Event::FailedLocalAllowed.name()),
+            failed_local_denied: counter(Event::FailedLocalDenied.name()),
+            policy_invalid: counter(Event::PolicyInvalid.name()),
             identity_unreadable: counter("identity_unreadable"),
         };
         Self { stage, counters, failed: Cell::new(None) }

@@ -4,7 +4,7 @@ use ferrox_auth::Auth;
 use ferrox_host::{Flow, Headers, Host, Plugin, Reply, Side, Stream, mock::MockHost};
 use ferrox_policy::{
     auth::FILTER,
-    identity::{FILTER_STATE, Identity},
+    identity::{CONSUMER_STATE, FILTER_STATE, Identity},
     placement,
 };
 use serde_json::{Value, json};
@@ -90,7 +90,14 @@ impl Gateway {
     #[track_caller]
     pub(crate) fn passed(&self, flow: Flow) -> Identity {
         assert_eq!((flow, self.host.replied()), (Flow::Continue, None));
-        Identity::from_json(&self.host.filter_state(FILTER_STATE).expect("an identity")).unwrap()
+        let identity =
+            Identity::from_json(&self.host.filter_state(FILTER_STATE).expect("an identity")).unwrap();
+        let consumer = identity.consumer.as_ref().map(|name| name.as_bytes().to_vec());
+        assert_eq!(
+            (self.host.filter_state(CONSUMER_STATE), self.host.filter_state(FILTER)),
+            (consumer, None)
+        );
+        identity
     }
 
     /// The answer to a request that was denied for this reason, which is counted, and that left no trace of an
@@ -99,6 +106,8 @@ impl Gateway {
     pub(crate) fn denied(&self, flow: Flow, reason: &str) -> Reply {
         assert_eq!(flow, Flow::Pause, "not denied, expected {reason}");
         assert_eq!(self.host.filter_state(FILTER_STATE), None);
+        assert_eq!(self.host.filter_state(CONSUMER_STATE), None);
+        assert_eq!(self.host.filter_state(FILTER).as_deref(), Some(reason.as_bytes()));
         let lines = self.host.logged();
         assert_eq!(lines.last().map(String::as_str), Some(format!("denied: {reason}").as_str()));
         assert!(self.host.counted(&format!("ferrox.auth.denied.{reason}")) > 0);

@@ -1,7 +1,7 @@
 //! What a policy can ask for besides credentials.
 
-use ferrox_host::Flow;
-use ferrox_policy::identity::header;
+use ferrox_host::{Flow, Host};
+use ferrox_policy::{auth::FILTER, identity::header};
 use serde_json::{Value, json};
 
 use crate::{

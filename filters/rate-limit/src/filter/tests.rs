@@ -126,6 +126,21 @@ fn failures() -> [Option<CallOutcome>; 6] {
 }
 
 #[test]
+fn the_access_log_can_read_what_was_decided() {
+    let mut bench = Bench::new(Stage::Address, json!([limit("a", "address", "deny")]));
+    for (outcome, noted) in [
+        (states(&[(true, 9, 1)]), "allowed"),
+        (states(&[(false, 0, 1)]), "denied a"),
+        (Some(CallOutcome::Reset), "failed_denied"),
+    ] {
+        bench.next();
+        bench.pass(outcome);
+        let note = bench.host.filter_state(Stage::Address.filter()).unwrap_or_default();
+        assert_eq!(String::from_utf8(note).as_deref(), Ok(noted));
+    }
+}
+
+#[test]
 fn a_wrong_configuration_is_refused_by_field() {
     let host = MockHost::default();
     let refusal = RateLimit::configure(&host, br#"{"stage":"address","sidecar":{"cluster":""}}"#).err();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ferrox_host::{Flow, Plugin, Stream, mock::MockHost};
-use ferrox_policy::sidecar::TTL_HEADER;
+use ferrox_host::{Flow, Host, Plugin, Stream, mock::MockHost};
+use ferrox_policy::{cache::FILTER, sidecar::TTL_HEADER};
 
 use super::bed::{FRESH, GET, HEAD, bed, header, with};
 use crate::CacheKey;
@@ -21,6 +21,22 @@ fn the_second_request_is_answered_from_the_cache() {
     assert_eq!(header(&reply, "cache-status"), "ferrox; hit; ttl=53");
     let counts = ["hit", "miss", "bypass", "stored", "not_stored"].map(|name| bed.counted(name));
     assert_eq!(counts, [1, 1, 0, 1, 0]);
+}
+
+#[test]
+fn the_access_log_can_read_what_became_of_a_request() {
+    let mut bed = bed("{}");
+    for (header, noted) in [
+        (("a", "b"), "fwd=miss"),
+        (("a", "b"), "hit; ttl=60"),
+        (("cache-control", "no-cache"), "fwd=request"),
+        (("range", "bytes=0-1"), "fwd=bypass"),
+        (("cache-control", "no-cache, only-if-cached"), "only-if-cached"),
+    ] {
+        bed.get(&[header]);
+        let note = bed.host.filter_state(FILTER).unwrap_or_default();
+        assert_eq!(String::from_utf8(note).as_deref(), Ok(noted), "{header:?}");
+    }
 }
 
 #[test]
