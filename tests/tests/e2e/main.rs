@@ -1,6 +1,7 @@
 //! The gateway from end to end: the real Envoy, PostgreSQL and Redis, and the compiled filters.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod access_log;
 mod auth;
 mod authority;
 mod breaker;

@@ -54,7 +54,7 @@ fn connection_manager(sharding: Sharding) -> HttpConnectionManager {
             Sharding::Host => RouteSpecifier::ScopedRoutes(scope_for_each_host()),
         }),
         http_filters: http_filters(),
-        access_log: vec![access_log::json()],
+        access_log: vec![access_log::json(LISTENER)],
         // The client's address is the peer's, whatever X-Forwarded-For says, and X-Envoy-* from outside is removed.
         use_remote_address: proto::yes(),
         generate_request_id: proto::yes(),
