@@ -27,7 +27,7 @@ async fn log(gateway: &mut Gateway) -> String {
 /// The line of the last request of this name.
 fn line(log: &str, name: &str) -> Value {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok());
-    lines.filter(|line| line["user_agent"] == name).last().unwrap_or_else(|| panic!("no line of {name}"))
+    lines.rev().find(|line| line["user_agent"] == name).unwrap_or_else(|| panic!("no line of {name}"))
 }
 
 /// The fields that are expected; the others may be anything.

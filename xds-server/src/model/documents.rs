@@ -1,7 +1,7 @@
 //! What the JSON columns hold, for the reference documentation.
 
 use ferrox_policy::{
-    auth::{AuthPolicy, JwkSet},
+    auth::{AuthPolicy, ClaimRule, JwkSet},
     cache::CachePolicy,
     rate_limit::RateLimitPolicy,
 };
@@ -39,5 +39,6 @@ pub fn documents() -> Vec<Document> {
         Document::of::<RateLimitPolicy>("kind = 'rate_limit'", "route_policies", "policy"),
         Document::of::<CachePolicy>("kind = 'cache'", "route_policies", "policy"),
         Document::new::<JwkSet>("jwt_providers", "jwks"),
+        Document::new::<Vec<ClaimRule>>("jwt_providers", "claims"),
     ]
 }

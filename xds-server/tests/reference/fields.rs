@@ -1,6 +1,6 @@
 //! The fields of a document, from its JSON Schema as schemars writes it.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// A field, or one of the values that an enum can have.
 #[derive(Debug, Clone, PartialEq, Eq)]

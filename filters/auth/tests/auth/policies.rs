@@ -76,6 +76,7 @@ fn what_would_be_denied_is_only_reported() {
     assert_eq!(gateway.request(&forged), Flow::Continue);
     assert_eq!(gateway.upstream_header(header::SUBJECT), None);
     assert_eq!(gateway.host.counted("ferrox.auth.reported.malformed"), 1);
+    assert_eq!(gateway.host.filter_state(FILTER).as_deref(), Some(&b"reported malformed"[..]));
     assert_eq!(gateway.host.counted("ferrox.auth.denied.malformed"), 0);
     let identity = gateway.passed(gateway.request(&[("authorization", &bearer(json!({})))]));
     assert_eq!(identity.subject.as_deref(), Some("alice"));
