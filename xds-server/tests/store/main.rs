@@ -61,8 +61,15 @@ async fn insert_into(table: &str, sql: &mut PgConnection, rows: &Rows) {
         key["sha256"] = format!("\\x{}", key["sha256"].as_str().unwrap()).into();
         key["created_at"] = "2026-01-01T00:00:00Z".into();
     }
-    let statement = format!("insert into {table} select * from jsonb_populate_recordset(null::{table}, $1)");
-    sqlx::query(AssertSqlSafe(statement)).bind(&json[table]).execute(&mut *sql).await.unwrap();
+    for row in json[table].as_array().unwrap() {
+        // A column that is left out of the JSON is at its default.
+        let columns: Vec<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
+        let columns = columns.join(", ");
+        let statement = format!(
+            "insert into {table} ({columns}) select {columns} from jsonb_populate_record(null::{table}, $1)"
+        );
+        sqlx::query(AssertSqlSafe(statement)).bind(row).execute(&mut *sql).await.unwrap();
+    }
 }
 
 async fn hear(changes: &mut Changes) -> Heard {
