@@ -81,8 +81,9 @@ impl Known {
         if policy.require == Require::All && (token.is_none() || consumer.is_none()) {
             return Err(Denial::Missing);
         }
-        let identity = join(token.as_ref(), consumer)?.ok_or(Denial::Missing)?;
-        let claims = token.as_ref().map(Claims::all);
+        let claims = token.as_deref().map(|token| &token.claims);
+        let identity = join(claims, consumer)?.ok_or(Denial::Missing)?;
+        let claims = claims.map(Claims::all);
         check_needs(policy, method, &identity, claims)?;
         Ok(Passes { identity: Some(identity), claims: passed_on::claims(&policy.claim_headers, claims)? })
     }

@@ -20,6 +20,7 @@ mod json;
 mod jwk;
 mod jws;
 mod keys;
+mod memory;
 mod metrics;
 mod passed_on;
 mod place;

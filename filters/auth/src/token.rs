@@ -1,6 +1,6 @@
 //! Whose tokens are known, and the verification of a token (RFC 7519 section 7.2, RFC 8725).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use ferrox_host::Host;
 use ferrox_policy::{
@@ -13,6 +13,7 @@ use crate::{
     denial::Denial,
     jws::Jws,
     keys::Key,
+    memory::{Memory, Said, Verified},
     verifier::Verifier,
 };
 
@@ -24,6 +25,7 @@ const MOST_TRIES: usize = 4;
 pub(crate) struct Providers {
     by_issuer: HashMap<String, Provider>,
     verifier: Verifier,
+    memory: Memory,
 }
 
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Providers {
                 Provider::compile(provider).map_err(|invalid| invalid.within(&format!("[{index}]")))?;
             Ok((provider.issuer.clone(), compiled))
         });
-        Ok(Self { by_issuer: compiled.collect::<Result<_, _>>()?, verifier })
+        Ok(Self { by_issuer: compiled.collect::<Result<_, _>>()?, verifier, memory: Memory::default() })
     }
 
     /// Verifies a token; `now` is in seconds since 1970.
@@ -54,17 +56,23 @@ impl Providers {
         token: &[u8],
         accept: &AcceptJwt,
         now: f64,
-    ) -> Result<Claims, Denial> {
-        let jws = Jws::parse(token)?;
-        let claims = Claims::parse(&jws.payload)?;
-        let provider =
-            claims.issuer().and_then(|issuer| self.by_issuer.get(issuer)).ok_or(Denial::UnknownIssuer)?;
+    ) -> Result<Rc<Verified>, Denial> {
+        let verified = self.memory.of(token, now, || self.verify_signature(host, token))?;
+        let provider = self.by_issuer.get(&verified.issuer).ok_or(Denial::UnknownIssuer)?;
         if !accept.providers.is_empty() && !accept.providers.contains(&provider.name) {
             return Err(Denial::UnknownIssuer);
         }
+        verified.claims.check(&provider.expected, now)?;
+        Ok(verified)
+    }
+
+    fn verify_signature(&self, host: &dyn Host, token: &[u8]) -> Said {
+        let jws = Jws::parse(token)?;
+        let claims = Claims::parse(&jws.payload)?;
+        let issuer = claims.issuer().ok_or(Denial::UnknownIssuer)?.to_owned();
+        let provider = self.by_issuer.get(&issuer).ok_or(Denial::UnknownIssuer)?;
         provider.verify_signature(host, &self.verifier, &jws)?;
-        claims.check(&provider.expected, now)?;
-        Ok(claims)
+        Ok(Rc::new(Verified { issuer, claims }))
     }
 }
 

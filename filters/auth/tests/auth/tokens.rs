@@ -141,6 +141,31 @@ fn the_time_of_a_token_is_kept() {
 }
 
 #[test]
+fn a_token_that_is_known_is_verified_once_and_judged_each_time() {
+    let gateway = gateway();
+    let known = token("EdDSA", &claims(json!({"exp": NOW + 100})));
+    for _ in 0..3 {
+        gateway.passed(gateway.request_with_token(&known));
+    }
+    assert_eq!(gateway.host.counted("ferrox.auth.signatures.in_wasm"), 1);
+    gateway.set_policy(r#"{"jwt":{"providers":["partner"]}}"#);
+    gateway.denied(gateway.request_with_token(&known), "unknown_issuer");
+    gateway.set_policy(r#"{"jwt":{},"scopes":["admin"]}"#);
+    gateway.denied(gateway.request_with_token(&known), "missing_scope");
+    gateway.set_policy(r#"{"jwt":{}}"#);
+    gateway.host.advance(std::time::Duration::from_secs(160));
+    gateway.denied(gateway.request_with_token(&known), "expired");
+    assert_eq!(gateway.host.counted("ferrox.auth.signatures.in_wasm"), 1);
+
+    let (signed, _) = known.rsplit_once('.').unwrap();
+    let forged = format!("{signed}.{}", URL_SAFE_NO_PAD.encode([7; 64]));
+    for _ in 0..3 {
+        gateway.denied(gateway.request_with_token(&forged), "bad_signature");
+    }
+    assert_eq!(gateway.host.counted("ferrox.auth.signatures.in_wasm"), 2);
+}
+
+#[test]
 fn the_leeway_is_the_providers() {
     let mut config = crate::gateway::config();
     config["providers"][0]["leeway_seconds"] = json!(0);
