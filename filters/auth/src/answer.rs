@@ -66,6 +66,7 @@ fn error_code(denial: Denial) -> Option<&'static str> {
         | Denial::WrongAudience
         | Denial::LivesTooLong
         | Denial::WrongClaim
+        | Denial::Revoked
         | Denial::UnusableClaim => Some("invalid_token"),
     }
 }

@@ -88,7 +88,13 @@ impl Claims {
         self.text("iss")
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    /// `iat`.
+    pub(crate) fn issued_at(&self) -> Option<f64> {
+        self.iat
+    }
+
+    /// A claim that is a string.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.all.get(name).and_then(Value::as_str)
     }
 

@@ -47,7 +47,7 @@ impl Known {
     /// Compiles a configuration that was checked.
     pub(crate) fn compile(config: &AuthConfig, verifier: Verifier) -> Result<Self, Invalid> {
         Ok(Self {
-            providers: Providers::compile(&config.providers, verifier)
+            providers: Providers::compile(&config.providers, &config.revoked, verifier)
                 .map_err(|invalid| invalid.within("providers"))?,
             api_keys: ApiKeys::compile(&config.consumers).map_err(|invalid| invalid.within("consumers"))?,
         })

@@ -37,6 +37,8 @@ pub(crate) enum Denial {
     LivesTooLong,
     /// A claim is not what every token of the issuer must have.
     WrongClaim,
+    /// Taken back before it expired.
+    Revoked,
     /// Verified, but without a scope that is needed.
     MissingScope,
     /// Verified, but a claim is not what is needed.
@@ -45,7 +47,7 @@ pub(crate) enum Denial {
 
 impl Denial {
     /// All of them.
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Missing,
         Self::SeveralTokens,
         Self::SeveralApiKeys,
@@ -63,6 +65,7 @@ impl Denial {
         Self::UnknownApiKey,
         Self::LivesTooLong,
         Self::WrongClaim,
+        Self::Revoked,
         Self::MissingScope,
         Self::MissingClaim,
     ];
@@ -92,6 +95,7 @@ impl Denial {
             Self::UnknownApiKey => "unknown_api_key",
             Self::LivesTooLong => "lives_too_long",
             Self::WrongClaim => "wrong_claim",
+            Self::Revoked => "revoked",
             Self::MissingScope => "missing_scope",
             Self::MissingClaim => "missing_claim",
         }
@@ -117,6 +121,7 @@ impl Denial {
             Self::UnknownApiKey => "The API key is not known.",
             Self::LivesTooLong => "The token lives longer than tokens of its issuer may.",
             Self::WrongClaim => "A claim of the token is not what tokens of its issuer must have.",
+            Self::Revoked => "The token was revoked.",
             Self::MissingScope => "The credentials lack a scope that this route needs.",
             Self::MissingClaim => "The token lacks a claim that this route needs.",
         }

@@ -24,6 +24,7 @@ mod memory;
 mod metrics;
 mod passed_on;
 mod place;
+mod revoked;
 mod token;
 mod verifier;
 

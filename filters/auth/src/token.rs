@@ -5,7 +5,7 @@ use std::{collections::HashMap, rc::Rc};
 use ferrox_host::Host;
 use ferrox_policy::{
     Invalid,
-    auth::{AcceptJwt, JwtProvider},
+    auth::{AcceptJwt, JwtProvider, Revocations},
 };
 
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     jws::Jws,
     keys::Key,
     memory::{Memory, Said, Verified},
+    revoked::Revoked,
     verifier::Verifier,
 };
 
@@ -33,6 +34,7 @@ struct Provider {
     name: String,
     expected: Expected,
     keys: Vec<Key>,
+    revoked: Revoked,
 }
 
 impl Providers {
@@ -40,10 +42,14 @@ impl Providers {
     ///
     /// # Errors
     /// The field, as `[i].jwks.keys[j].n`, and the reason, without key material.
-    pub(crate) fn compile(providers: &[JwtProvider], verifier: Verifier) -> Result<Self, Invalid> {
+    pub(crate) fn compile(
+        providers: &[JwtProvider],
+        revoked: &Revocations,
+        verifier: Verifier,
+    ) -> Result<Self, Invalid> {
         let compiled = providers.iter().enumerate().map(|(index, provider)| {
-            let compiled =
-                Provider::compile(provider).map_err(|invalid| invalid.within(&format!("[{index}]")))?;
+            let compiled = Provider::compile(provider, revoked)
+                .map_err(|invalid| invalid.within(&format!("[{index}]")))?;
             Ok((provider.issuer.clone(), compiled))
         });
         Ok(Self { by_issuer: compiled.collect::<Result<_, _>>()?, verifier, memory: Memory::default() })
@@ -63,7 +69,10 @@ impl Providers {
             return Err(Denial::UnknownIssuer);
         }
         verified.claims.check(&provider.expected, now)?;
-        Ok(verified)
+        match provider.revoked.has(&verified.claims) {
+            true => Err(Denial::Revoked),
+            false => Ok(verified),
+        }
     }
 
     fn verify_signature(&self, host: &dyn Host, token: &[u8]) -> Said {
@@ -77,7 +86,7 @@ impl Providers {
 }
 
 impl Provider {
-    fn compile(provider: &JwtProvider) -> Result<Self, Invalid> {
+    fn compile(provider: &JwtProvider, revoked: &Revocations) -> Result<Self, Invalid> {
         if !is_header_value(&provider.issuer) {
             return Err(Invalid::new(
                 "issuer",
@@ -98,6 +107,7 @@ impl Provider {
                 rules: provider.claims.clone(),
             },
             keys: keys.collect::<Result<_, _>>()?,
+            revoked: Revoked::of(&provider.name, revoked),
         })
     }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use ferrox_policy::{
     Check,
     auth::{Algorithm, AuthConfig, ClaimRule, Consumer, JwkSet, JwtProvider},
-    placement::Placement,
 };
 use serde_json::Value;
 
@@ -22,7 +21,7 @@ pub(super) fn parse(rows: &Rows, problems: &mut Vec<Problem>) -> AuthConfig {
     let before = problems.len();
     let providers = parse_providers(rows, problems);
     let consumers = parse_consumers(rows, problems);
-    let config = AuthConfig { providers, consumers, policies: Placement::default() };
+    let config = AuthConfig { providers, consumers, ..AuthConfig::default() };
     if problems.len() == before
         && let Err(invalid) = ferrox_auth::check(&config)
     {

@@ -151,3 +151,15 @@ fn an_issuer_can_be_held_to_rules() {
     let later = crate::issuer::NOW + 301;
     gateway.denied(request(json!({"tenant": "b", "exp": later})), "lives_too_long");
 }
+
+#[test]
+fn a_revoked_token_is_refused() {
+    let mut config = crate::gateway::config();
+    config["revoked"] = json!({"tokens": [{"provider": "main", "jti": "1"}]});
+    let gateway = Gateway::with_config(&config);
+    gateway.set_policy(r#"{"jwt":{}}"#);
+    let reply =
+        gateway.denied(gateway.request(&[("authorization", &bearer(json!({"jti": "1"})))]), "revoked");
+    assert_eq!(reply.status, 401);
+    gateway.passed(gateway.request(&[("authorization", &bearer(json!({"jti": "2"})))]));
+}

@@ -1,6 +1,6 @@
 //! The plugin configuration of the auth filter.
 
-use std::fmt;
+use std::{collections::HashSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +18,55 @@ pub struct AuthConfig {
     /// Who holds API keys. Names are unique, and so is every key.
     #[serde(default)]
     pub consumers: Vec<Consumer>,
+    /// Tokens that were taken back before they expired.
+    #[serde(default, skip_serializing_if = "Revocations::is_empty")]
+    pub revoked: Revocations,
     /// Policies for requests whose route carries none, where there is no Ferrox control plane.
     #[serde(default)]
     pub policies: Placement<AuthPolicy>,
+}
+
+/// Tokens that are refused though they are in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Revocations {
+    /// Single tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<RevokedToken>,
+    /// All earlier tokens of a subject.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<RevokedSubject>,
+}
+
+impl Revocations {
+    fn is_empty(&self) -> bool {
+        self.tokens.is_empty() && self.subjects.is_empty()
+    }
+}
+
+/// A token that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RevokedToken {
+    /// Name of its provider.
+    pub provider: String,
+    /// Its `jti`.
+    pub jti: String,
+}
+
+/// A subject whose tokens were taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RevokedSubject {
+    /// Name of the provider.
+    pub provider: String,
+    /// The `sub`.
+    pub subject: String,
+    /// Tokens whose `iat` is before this are refused, and those without one; seconds since 1970.
+    pub before: u64,
 }
 
 /// An issuer of tokens and the keys that it signs with.
@@ -101,6 +147,7 @@ impl Check for AuthConfig {
         check_unique("consumers", "name", self.consumers.iter().map(|c| c.name.as_str()))?;
         let keys = self.consumers.iter().flat_map(|c| c.key_sha256.iter().map(String::as_str));
         check_unique("consumers", "key_sha256", keys)?;
+        self.check_revoked()?;
         self.policies.check().map_err(|invalid| invalid.within("policies"))?;
         for policy in self.policies.iter() {
             for name in policy.jwt.iter().flat_map(|jwt| &jwt.providers) {
@@ -113,8 +160,20 @@ impl Check for AuthConfig {
     }
 }
 
+impl AuthConfig {
+    fn check_revoked(&self) -> Result<(), Invalid> {
+        let names: HashSet<_> = self.providers.iter().map(|provider| provider.name.as_str()).collect();
+        let tokens = self.revoked.tokens.iter().map(|token| ("revoked.tokens", &token.provider));
+        let subjects = self.revoked.subjects.iter().map(|subject| ("revoked.subjects", &subject.provider));
+        match tokens.chain(subjects).find(|(_, provider)| !names.contains(provider.as_str())) {
+            Some((field, provider)) => Err(Invalid::new(field, format!("there is no provider '{provider}'"))),
+            None => Ok(()),
+        }
+    }
+}
+
 fn check_unique<'a>(field: &str, part: &str, values: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for value in values {
         if !seen.insert(value) {
             return Err(Invalid::new(field, format!("{part} '{value}' stands twice")));
@@ -214,5 +273,13 @@ mod tests {
             with("algorithms", serde_json::json!(["none"]))
                 .starts_with("providers[0].algorithms[0]: unknown variant")
         );
+    }
+
+    #[test]
+    fn a_revocation_names_a_provider_that_exists() {
+        let json = serde_json::json!({"revoked": {"tokens": [{"provider": "nobody", "jti": "1"}]}});
+        assert_eq!(refusal::<AuthConfig>(json), "revoked.tokens: there is no provider 'nobody'");
+        let json = serde_json::json!({"revoked": {"subjects": [{"provider": "nobody", "subject": "s", "before": 1}]}});
+        assert_eq!(refusal::<AuthConfig>(json), "revoked.subjects: there is no provider 'nobody'");
     }
 }

@@ -9,7 +9,7 @@ mod policy;
 pub use self::{
     algorithm::Algorithm,
     claims::{ClaimPath, ClaimRule, ClaimTest, Scalar},
-    config::{AuthConfig, Consumer, JwkSet, JwtProvider},
+    config::{AuthConfig, Consumer, JwkSet, JwtProvider, Revocations, RevokedSubject, RevokedToken},
     place::Place,
     policy::{AcceptApiKey, AcceptJwt, AuthPolicy, ClaimHeader, MethodNeeds, Require, check_scope},
 };
