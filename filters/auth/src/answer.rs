@@ -6,30 +6,39 @@ use serde_json::json;
 
 use crate::{decision::needed_scopes, denial::Denial};
 
+/// What of a request an answer to it says.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Asked<'r> {
+    /// `:method`.
+    pub(crate) method: &'r str,
+    /// `x-request-id`, by which the client can ask and the operator find.
+    pub(crate) id: Option<&'r str>,
+}
+
 /// The answer to a request that its policy refuses.
 ///
 /// It has a challenge for each kind of credentials that the route accepts (RFC 9110 section 11.6.1). API keys have
 /// no registered scheme; `ApiKey` is ours.
-pub(crate) fn denied(denial: Denial, policy: &AuthPolicy, method: &str) -> Reply {
+pub(crate) fn denied(denial: Denial, policy: &AuthPolicy, asked: Asked<'_>) -> Reply {
     let status = if denial.is_forbidden() { 403 } else { 401 };
     let mut headers = Vec::new();
     if policy.jwt.is_some() {
-        headers.push(("www-authenticate".to_owned(), challenge("Bearer", denial, policy, method)));
+        headers.push(("www-authenticate".to_owned(), challenge("Bearer", denial, policy, asked.method)));
     }
     if policy.api_key.is_some() {
         let challenge = match policy.jwt {
             // The token's challenge says what is wrong.
             Some(_) => r#"ApiKey realm="ferrox""#.to_owned(),
-            None => challenge("ApiKey", denial, policy, method),
+            None => challenge("ApiKey", denial, policy, asked.method),
         };
         headers.push(("www-authenticate".to_owned(), challenge));
     }
-    problem(status, denial.description(), headers)
+    problem(status, denial.description(), headers, asked.id)
 }
 
 /// The answer where the route's policy cannot be read: nobody may pass, and it is not the client's fault.
-pub(crate) fn broken_policy() -> Reply {
-    problem(503, "The policy of this route cannot be read.", Vec::new())
+pub(crate) fn broken_policy(asked: Asked<'_>) -> Reply {
+    problem(503, "The policy of this route cannot be read.", Vec::new(), asked.id)
 }
 
 /// RFC 6750 section 3: no error code where nothing was brought.
@@ -71,7 +80,7 @@ fn error_code(denial: Denial) -> Option<&'static str> {
     }
 }
 
-fn problem(status: u16, detail: &str, mut headers: Vec<(String, String)>) -> Reply {
+fn problem(status: u16, detail: &str, mut headers: Vec<(String, String)>, request_id: Option<&str>) -> Reply {
     let title = match status {
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -79,7 +88,10 @@ fn problem(status: u16, detail: &str, mut headers: Vec<(String, String)>) -> Rep
     };
     headers.push(("content-type".to_owned(), "application/problem+json".to_owned()));
     headers.push(("cache-control".to_owned(), "no-store".to_owned()));
-    let body = json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
+    let mut body = json!({"type": "about:blank", "title": title, "status": status, "detail": detail});
+    if let (Some(id), Some(members)) = (request_id, body.as_object_mut()) {
+        members.insert("request_id".to_owned(), id.into());
+    }
     Reply { status, headers, body: body.to_string().into_bytes() }
 }
 
@@ -97,6 +109,10 @@ mod tests {
         }
     }
 
+    fn asked(method: &str) -> Asked<'_> {
+        Asked { method, id: Some("17") }
+    }
+
     fn challenges(reply: &Reply) -> Vec<&str> {
         let of_name = reply.headers.iter().filter(|(name, _)| name == "www-authenticate");
         of_name.map(|(_, value)| value.as_str()).collect()
@@ -104,22 +120,22 @@ mod tests {
 
     #[test]
     fn without_credentials_the_challenges_name_no_error() {
-        let reply = denied(Denial::Missing, &policy(true, true), "GET");
+        let reply = denied(Denial::Missing, &policy(true, true), asked("GET"));
         assert_eq!(reply.status, 401);
         assert_eq!(challenges(&reply), [r#"Bearer realm="ferrox""#, r#"ApiKey realm="ferrox""#]);
         assert_eq!(
-            challenges(&denied(Denial::Missing, &policy(true, false), "GET")),
+            challenges(&denied(Denial::Missing, &policy(true, false), asked("GET"))),
             [r#"Bearer realm="ferrox""#]
         );
         assert_eq!(
-            challenges(&denied(Denial::Missing, &policy(false, true), "GET")),
+            challenges(&denied(Denial::Missing, &policy(false, true), asked("GET"))),
             [r#"ApiKey realm="ferrox""#]
         );
     }
 
     #[test]
     fn a_token_that_is_refused_is_an_invalid_token() {
-        let reply = denied(Denial::Expired, &policy(true, true), "GET");
+        let reply = denied(Denial::Expired, &policy(true, true), asked("GET"));
         assert_eq!(reply.status, 401);
         let bearer =
             r#"Bearer realm="ferrox", error="invalid_token", error_description="The token has expired.""#;
@@ -128,14 +144,14 @@ mod tests {
 
     #[test]
     fn several_tokens_are_an_invalid_request() {
-        let reply = denied(Denial::SeveralTokens, &policy(true, false), "GET");
+        let reply = denied(Denial::SeveralTokens, &policy(true, false), asked("GET"));
         assert_eq!(reply.status, 401);
         assert!(challenges(&reply)[0].starts_with(r#"Bearer realm="ferrox", error="invalid_request", "#));
     }
 
     #[test]
     fn an_unknown_api_key_is_not_blamed_on_the_token() {
-        let reply = denied(Denial::UnknownApiKey, &policy(true, true), "GET");
+        let reply = denied(Denial::UnknownApiKey, &policy(true, true), asked("GET"));
         assert_eq!(reply.status, 401);
         assert_eq!(challenges(&reply), [r#"Bearer realm="ferrox""#, r#"ApiKey realm="ferrox""#]);
     }
@@ -143,7 +159,7 @@ mod tests {
     #[test]
     fn a_missing_scope_is_forbidden_and_named() {
         for (jwt, scheme) in [(true, "Bearer"), (false, "ApiKey")] {
-            let reply = denied(Denial::MissingScope, &policy(jwt, !jwt), "GET");
+            let reply = denied(Denial::MissingScope, &policy(jwt, !jwt), asked("GET"));
             assert_eq!(reply.status, 403);
             let challenge = challenges(&reply)[0];
             assert!(challenge.starts_with(scheme) && challenge.contains(r#"error="insufficient_scope""#));
@@ -160,17 +176,20 @@ mod tests {
         };
         let policy = AuthPolicy { methods: vec![needs], ..policy(true, false) };
         assert!(
-            challenges(&denied(Denial::MissingScope, &policy, "POST"))[0].ends_with(r#", scope="a b w""#)
+            challenges(&denied(Denial::MissingScope, &policy, asked("POST")))[0]
+                .ends_with(r#", scope="a b w""#)
         );
-        assert!(challenges(&denied(Denial::MissingScope, &policy, "GET"))[0].ends_with(r#", scope="a b""#));
+        assert!(
+            challenges(&denied(Denial::MissingScope, &policy, asked("GET")))[0].ends_with(r#", scope="a b""#)
+        );
     }
 
     #[test]
     fn the_body_is_a_problem() {
         for (reply, status, title) in [
-            (denied(Denial::Missing, &policy(true, true), "GET"), 401, "Unauthorized"),
-            (denied(Denial::MissingScope, &policy(true, true), "GET"), 403, "Forbidden"),
-            (broken_policy(), 503, "Service Unavailable"),
+            (denied(Denial::Missing, &policy(true, true), asked("GET")), 401, "Unauthorized"),
+            (denied(Denial::MissingScope, &policy(true, true), asked("GET")), 403, "Forbidden"),
+            (broken_policy(asked("GET")), 503, "Service Unavailable"),
         ] {
             assert_eq!(reply.status, status);
             assert!(
@@ -179,7 +198,7 @@ mod tests {
             assert!(reply.headers.contains(&("cache-control".to_owned(), "no-store".to_owned())));
             let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
             assert_eq!((&body["type"], &body["title"]), (&json!("about:blank"), &json!(title)));
-            assert_eq!(body["status"], status);
+            assert_eq!((&body["status"], &body["request_id"]), (&json!(status), &json!("17")));
             assert!(!body["detail"].as_str().unwrap().is_empty());
         }
     }

@@ -15,7 +15,8 @@ use ferrox_policy::{
 };
 
 use crate::{
-    answer, credentials,
+    answer::{self, Asked},
+    credentials,
     decision::{Known, Passes},
     denial::Denial,
     metrics::Metrics,
@@ -62,26 +63,25 @@ impl Stream for Guard {
         let headers = host.headers(Side::Request);
         // Before anything else, so that no way out of here lets a client's own identity through.
         remove_headers(host, &headers, &header::ALL);
+        let asked = asked(&headers);
         let policy = match self.0.policy(host, &headers) {
             Ok(Some(policy)) => policy,
             Ok(None) => return Flow::Continue,
-            Err(invalid) => return self.0.close(host, &invalid),
+            Err(invalid) => return self.0.close(host, &invalid, asked),
         };
         let of_claims: Vec<_> = policy.claim_headers.iter().map(|pair| pair.header.as_str()).collect();
         remove_headers(host, &headers, &of_claims);
-        let method =
-            headers.only(":method").and_then(|method| std::str::from_utf8(method).ok()).unwrap_or_default();
-        if is_preflight(method, &headers) {
+        if is_preflight(asked.method, &headers) {
             host.count(self.0.metrics.preflights);
             return Flow::Continue;
         }
-        match self.0.known.decide(host, &policy, method, &headers, unix_seconds(host.now())) {
+        match self.0.known.decide(host, &policy, asked.method, &headers, unix_seconds(host.now())) {
             Ok(passes) => {
                 credentials::strip(host, &headers, &policy);
                 self.0.allow(host, &passes)
             }
             Err(denial) if policy.report_only => self.0.report(host, denial),
-            Err(denial) => self.0.deny(host, &policy, denial, method),
+            Err(denial) => self.0.deny(host, &policy, denial, asked),
         }
     }
 }
@@ -120,11 +120,11 @@ impl Shared {
         Flow::Continue
     }
 
-    fn deny(&self, host: &dyn Host, policy: &AuthPolicy, denial: Denial, method: &str) -> Flow {
+    fn deny(&self, host: &dyn Host, policy: &AuthPolicy, denial: Denial, asked: Asked<'_>) -> Flow {
         host.log(Level::Debug, &format!("denied: {}", denial.reason()));
         self.metrics.count_denied(host, denial);
         host.set_filter_state(FILTER, denial.reason().as_bytes());
-        host.reply(answer::denied(denial, policy, method));
+        host.reply(answer::denied(denial, policy, asked));
         Flow::Pause
     }
 
@@ -135,13 +135,19 @@ impl Shared {
         Flow::Continue
     }
 
-    fn close(&self, host: &dyn Host, invalid: &Invalid) -> Flow {
+    fn close(&self, host: &dyn Host, invalid: &Invalid, asked: Asked<'_>) -> Flow {
         host.log(Level::Error, &format!("the route's policy is broken, nobody passes: {invalid}"));
         host.count(self.metrics.broken_policy);
         host.set_filter_state(FILTER, b"broken_policy");
-        host.reply(answer::broken_policy());
+        host.reply(answer::broken_policy(asked));
         Flow::Pause
     }
+}
+
+/// What an answer says of the request. Envoy sets the id, and replaces one that a client sent.
+fn asked(headers: &Headers) -> Asked<'_> {
+    let text = |name: &str| headers.only(name).and_then(|value| std::str::from_utf8(value).ok());
+    Asked { method: text(":method").unwrap_or_default(), id: text("x-request-id") }
 }
 
 /// Removes headers in every spelling that an upstream could take for the same one: CGI and its heirs turn `-` into `_`.
