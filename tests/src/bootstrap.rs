@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Error, binaries, tls::TlsFiles};
+use crate::{Error, binaries, envoy::EnvoyPorts, tls::TlsFiles};
 
 /// The variant of xDS that an Envoy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,27 +36,22 @@ impl<'a> Bootstrap<'a> {
         Self { node, gateway: "ferrox", xds: vec![xds], protocol, tls: None }
     }
 
-    /// The text, with the port of the admin interface.
+    /// The text, with these ports.
     ///
     /// # Errors
     /// When the template cannot be read, or is not as the testbed knows it.
-    pub fn text(&self, admin: u16) -> Result<String, Error> {
+    pub fn text(&self, ports: &EnvoyPorts) -> Result<String, Error> {
         let path = binaries::workspace().join("envoy/bootstrap.yaml");
         let template = fs::read_to_string(&path).map_err(Error::io(format!("reading {}", path.display())))?;
-        self.fill(&template, admin)
+        self.fill(&template, ports.admin.number(), ports.status.number())
     }
 
-    /// Puts values in the place of the template's defaults. Each stands once, on a line that is marked; the line is
-    /// repeated for each value.
-    fn fill(&self, template: &str, admin: u16) -> Result<String, Error> {
-        let values = self.values(admin);
+    /// Puts values in the place of the template's defaults, on lines that are marked. A line is repeated for each value.
+    fn fill(&self, template: &str, admin: u16, status: u16) -> Result<String, Error> {
+        let values = self.values(admin, status);
         for (default, _) in &values {
-            let lines =
-                template.lines().filter(|line| line.contains(default) && line.ends_with(MARK)).count();
-            if lines != 1 {
-                return Err(Error::Bootstrap(format!(
-                    "'{default}' stands on {lines} marked lines instead of one"
-                )));
+            if !template.lines().any(|line| line.contains(default) && line.ends_with(MARK)) {
+                return Err(Error::Bootstrap(format!("'{default}' stands on no marked line")));
             }
         }
         let marked = |line: &str| {
@@ -71,7 +66,7 @@ impl<'a> Bootstrap<'a> {
         Ok(lines.map(|line| line + "\n").collect())
     }
 
-    fn values(&self, admin: u16) -> Vec<(&'static str, Vec<String>)> {
+    fn values(&self, admin: u16, status: u16) -> Vec<(&'static str, Vec<String>)> {
         let api_type = match self.protocol {
             Protocol::Delta => "DELTA_GRPC",
             Protocol::Sotw => "GRPC",
@@ -80,6 +75,8 @@ impl<'a> Bootstrap<'a> {
             ("id: envoy-1", vec![format!("id: {}", self.node)]),
             ("cluster: ferrox", vec![format!("cluster: {}", self.gateway)]),
             ("port_value: 9901", vec![format!("port_value: {admin}")]),
+            ("port_value: 9902", vec![format!("port_value: {status}")]),
+            ("status_port: 9902", vec![format!("status_port: {status}")]),
             ("port_value: 18000", self.xds.iter().map(|port| format!("port_value: {port}")).collect()),
             ("api_type: DELTA_GRPC", vec![format!("api_type: {api_type}")]),
         ];
@@ -120,27 +117,29 @@ mod tests {
     fn the_template_takes_every_value() {
         let bootstrap =
             Bootstrap { gateway: "edge", xds: vec![2, 3], ..Bootstrap::new("n7", 0, Protocol::Sotw) };
-        let filled = bootstrap.fill(TEMPLATE, 1).unwrap();
+        let filled = bootstrap.fill(TEMPLATE, 1, 4).unwrap();
         for value in [
             "id: n7 ",
             "  cluster: edge ",
-            "port_value: 1 }",
+            "port_value: 4 }",
+            "status_port: 4 }",
             "port_value: 2 }",
             "port_value: 3 }",
             "api_type: GRPC ",
         ] {
             assert_eq!(filled.matches(value).count(), 1, "{value} in {filled}");
         }
-        assert!(!filled.contains("9901"));
+        assert_eq!(filled.matches("port_value: 1 }").count(), 2, "the admin interface, and who leads to it");
+        assert!(!filled.contains("9901") && !filled.contains("9902"));
         let default = Bootstrap::new("envoy-1", 18000, Protocol::Delta);
-        assert_eq!(default.fill(TEMPLATE, 9901).unwrap(), TEMPLATE);
+        assert_eq!(default.fill(TEMPLATE, 9901, 9902).unwrap(), TEMPLATE);
     }
 
     #[test]
     fn tls_is_there_for_those_who_have_files_for_it() {
         let tls = TlsFiles { cert: "/a/c".into(), key: "/a/k".into(), authority: "/b/ca".into() };
         let bootstrap = Bootstrap { tls: Some(&tls), ..Bootstrap::new("envoy-1", 18000, Protocol::Delta) };
-        let filled = bootstrap.fill(TEMPLATE, 9901).unwrap();
+        let filled = bootstrap.fill(TEMPLATE, 9901, 9902).unwrap();
         for line in
             ["      transport_socket:", "{ filename: /a/c }", "{ filename: /a/k }", "{ filename: /b/ca }"]
         {
@@ -152,7 +151,7 @@ mod tests {
     #[test]
     fn a_template_without_a_mark_is_refused_by_what_is_missing() {
         let template = TEMPLATE.replace("id: envoy-1  # marked", "id: envoy-1");
-        let refusal = Bootstrap::new("n", 2, Protocol::Delta).fill(&template, 1).unwrap_err().to_string();
-        assert!(refusal.contains("'id: envoy-1' stands on 0"), "{refusal}");
+        let refusal = Bootstrap::new("n", 2, Protocol::Delta).fill(&template, 1, 4).unwrap_err().to_string();
+        assert!(refusal.contains("'id: envoy-1' stands on no marked line"), "{refusal}");
     }
 }

@@ -55,6 +55,8 @@ impl ControlPlane {
                 ("FERROX_ADMIN_LISTEN", admin.address().to_string()),
                 ("FERROX_LISTENER", listener.to_owned()),
                 ("FERROX_SIDECAR", sidecar.to_owned()),
+                // As often as can be, for those who wait for it.
+                ("FERROX_BREAKER_INTERVAL_SECONDS", "1".to_owned()),
                 ("FERROX_WASM_DIR", binaries::wasm()?.display().to_string()),
             ],
             directory: folder.to_path_buf(),
@@ -97,6 +99,15 @@ impl ControlPlane {
     /// When it does not answer.
     pub async fn status(&self) -> Result<serde_json::Value, Error> {
         Ok(client()?.get(self.url("/status")).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// What it knows of the breakers; `query` is empty or begins with `?`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn breakers(&self, query: &str) -> Result<serde_json::Value, Error> {
+        let url = self.url(&format!("/breakers{query}"));
+        Ok(client()?.get(url).send().await?.error_for_status()?.json().await?)
     }
 
     /// The sum of its metrics whose name, with labels if there are any, begins so.

@@ -17,7 +17,27 @@ use crate::{
 pub struct Envoy {
     service: Service,
     admin: Port,
+    /// `None` if its configuration is not the control plane's.
+    status: Option<Port>,
     node: String,
+}
+
+/// The ports of an Envoy's own.
+pub struct EnvoyPorts {
+    /// Of its admin interface.
+    pub admin: Port,
+    /// Of the listener on which others may read its statistics.
+    pub status: Port,
+}
+
+impl EnvoyPorts {
+    /// Free ports.
+    ///
+    /// # Errors
+    /// When there are none.
+    pub fn free() -> Result<Self, Error> {
+        Ok(Self { admin: Port::free()?, status: Port::free()? })
+    }
 }
 
 impl Envoy {
@@ -25,9 +45,15 @@ impl Envoy {
     ///
     /// # Errors
     /// When Envoy is not installed or does not start.
-    pub async fn start_in(folder: &Path, admin: Port, bootstrap: &Bootstrap<'_>) -> Result<Self, Error> {
-        let text = bootstrap.text(admin.number())?;
-        Self::start_from(folder, bootstrap.node, admin, &text).await
+    pub async fn start_in(
+        folder: &Path,
+        ports: EnvoyPorts,
+        bootstrap: &Bootstrap<'_>,
+    ) -> Result<Self, Error> {
+        let text = bootstrap.text(&ports)?;
+        let mut this = Self::prepare(folder, bootstrap.node, ports.admin, Some(ports.status), &text)?;
+        this.start().await?;
+        Ok(this)
     }
 
     /// Starts an Envoy from any configuration whose admin interface is at `admin`, and waits until it is ready.
@@ -35,24 +61,35 @@ impl Envoy {
     /// # Errors
     /// When Envoy is not installed or does not start.
     pub async fn start_from(folder: &Path, node: &str, admin: Port, bootstrap: &str) -> Result<Self, Error> {
-        let mut this = Self::prepare(folder, node, admin, bootstrap)?;
+        let mut this = Self::prepare(folder, node, admin, None, bootstrap)?;
         this.start().await?;
         Ok(this)
     }
 
-    /// As [`Envoy::start_from`], but waits only until the admin interface answers: for an Envoy that nobody gives a
+    /// As [`Envoy::start_in`] with any text, but waits only until the admin interface answers: for an Envoy that nobody gives a
     /// configuration.
     ///
     /// # Errors
     /// When Envoy is not installed or does not start.
-    pub async fn launch_from(folder: &Path, node: &str, admin: Port, bootstrap: &str) -> Result<Self, Error> {
-        let mut this = Self::prepare(folder, node, admin, bootstrap)?;
+    pub async fn launch_from(
+        folder: &Path,
+        node: &str,
+        ports: EnvoyPorts,
+        bootstrap: &str,
+    ) -> Result<Self, Error> {
+        let mut this = Self::prepare(folder, node, ports.admin, Some(ports.status), bootstrap)?;
         let (client, url) = (client()?, this.url("/server_info"));
         this.service.start(async || answers_ok(&client, &url).await).await?;
         Ok(this)
     }
 
-    fn prepare(folder: &Path, node: &str, admin: Port, bootstrap: &str) -> Result<Self, Error> {
+    fn prepare(
+        folder: &Path,
+        node: &str,
+        admin: Port,
+        status: Option<Port>,
+        bootstrap: &str,
+    ) -> Result<Self, Error> {
         let path = folder.join(format!("{node}.yaml"));
         fs::write(&path, bootstrap).map_err(Error::io(format!("writing {}", path.display())))?;
         let mut args = vec!["--config-path".into(), path.into_os_string()];
@@ -68,7 +105,7 @@ impl Envoy {
             stop: Signal::TERM,
             ending: Ending::Kill,
         });
-        Ok(Self { service, admin, node: node.to_owned() })
+        Ok(Self { service, admin, status, node: node.to_owned() })
     }
 
     /// Starts it again, on its ports, and waits until it is ready.
@@ -84,6 +121,18 @@ impl Envoy {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.admin.address())
+    }
+
+    /// URL of a path of its status listener.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn status_url(&self, path: &str) -> Result<String, Error> {
+        let port = self.status.as_ref().ok_or_else(|| Error::Missing {
+            what: "a status listener".to_owned(),
+            hint: "start Envoy with a bootstrap of the control plane's",
+        })?;
+        Ok(format!("http://{}{path}", port.address()))
     }
 
     /// The id of its node.

@@ -16,7 +16,7 @@ use crate::{
     Error,
     bootstrap::{Bootstrap, Protocol},
     control_plane::{ControlPlane, ControlPlaneOptions},
-    envoy::Envoy,
+    envoy::{Envoy, EnvoyPorts},
     ports::Port,
     postgres::Postgres,
     redis::Redis,
@@ -46,7 +46,7 @@ pub struct Gateway {
     postgres: Database,
     database_url: String,
     listener: Port,
-    envoy_admin: Option<Port>,
+    envoy_ports: Option<EnvoyPorts>,
     options: GatewayOptions,
     folder: PathBuf,
     client: reqwest::Client,
@@ -78,8 +78,8 @@ pub struct GatewayOptions {
 pub struct GatewayPorts {
     /// Where Envoy takes requests.
     pub listener: Port,
-    /// Envoy's admin interface.
-    pub envoy_admin: Port,
+    /// Envoy's own.
+    pub envoy: EnvoyPorts,
     /// The control plane, for Envoys.
     pub xds: Port,
     /// The control plane, for people.
@@ -98,7 +98,7 @@ impl GatewayPorts {
     pub fn free() -> Result<Self, Error> {
         Ok(Self {
             listener: Port::free()?,
-            envoy_admin: Port::free()?,
+            envoy: EnvoyPorts::free()?,
             xds: Port::free()?,
             admin: Port::free()?,
             sidecar: Port::free()?,
@@ -146,7 +146,7 @@ impl Gateway {
         options: GatewayOptions,
         report: &mut (dyn FnMut(&'static str) + Send),
     ) -> Result<Self, Error> {
-        let GatewayPorts { listener, envoy_admin, xds, admin, sidecar, redis } = ports;
+        let GatewayPorts { listener, envoy, xds, admin, sidecar, redis } = ports;
         let database_url = postgres.server().create_database(&postgres.database_name()).await?;
         report("Redis");
         let redis = Redis::start_in(folder, redis).await?;
@@ -179,7 +179,7 @@ impl Gateway {
             postgres,
             database_url,
             listener,
-            envoy_admin: Some(envoy_admin),
+            envoy_ports: Some(envoy),
             options,
             folder: folder.to_path_buf(),
             client: client()?,
@@ -192,8 +192,8 @@ impl Gateway {
     /// # Errors
     /// When it does not.
     pub async fn open(&mut self) -> Result<(), Error> {
-        if let Some(admin) = self.envoy_admin.take() {
-            self.envoy = Some(Envoy::start_in(&self.folder, admin, &self.bootstrap("envoy-1")).await?);
+        if let Some(ports) = self.envoy_ports.take() {
+            self.envoy = Some(Envoy::start_in(&self.folder, ports, &self.bootstrap("envoy-1")).await?);
         }
         let address = self.listener.address();
         eventually("Envoy listens for requests", async || TcpStream::connect(address).await.is_ok()).await

@@ -2,10 +2,11 @@
 //!
 //! Data goes one way: [`store`] reads rows, [`model`] checks them, [`translate`] makes resources of them, a
 //! [`snapshot`] holds the resources, [`publish`] drives these four, [`xds`] carries snapshots to proxies,
-//! [`nodes`] keeps the books on the proxies, [`csds`] shows them to standard tools, and [`admin`] and [`cli`] show it
+//! [`nodes`] keeps the books on the proxies, [`breakers`] asks them how their breakers are, [`csds`] shows them to standard tools, and [`admin`] and [`cli`] show it
 //! all to people.
 
 pub mod admin;
+pub mod breakers;
 pub mod cli;
 pub mod csds;
 pub mod metrics;

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use ferrox_testbed::{
     bootstrap::{Bootstrap, Protocol},
-    envoy::Envoy,
-    ports::Port,
+    envoy::{Envoy, EnvoyPorts},
     wait::{PATIENCE, eventually},
 };
 use tokio::time::{Instant, sleep, timeout};
@@ -18,7 +17,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// Moves a route to another path so many times, and sees each by requests.
 pub(crate) async fn measure(bed: &mut Bed, server: &Server, changes: u16) -> Result<Measurement, Failure> {
     let bootstrap = Bootstrap::new("envoy-1", bed.control_plane.xds_port(), Protocol::Delta);
-    let _envoy = Envoy::start_in(bed.folder.path(), Port::free()?, &bootstrap).await?;
+    let _envoy = Envoy::start_in(bed.folder.path(), EnvoyPorts::free()?, &bootstrap).await?;
     eventually("Envoy serves the live route", async || serves(bed, "/path-0").await.unwrap_or(false)).await?;
     let mut meter = Meter::start("1 x envoy, delta: one route, for traffic".to_owned(), server)?;
     for number in 0..changes {

@@ -20,6 +20,7 @@ use tokio::{
 
 use crate::{
     Error,
+    envoy::EnvoyPorts,
     gateway::{Database, Gateway, GatewayOptions, GatewayPorts},
     postgres::Postgres,
 };
@@ -81,7 +82,7 @@ impl Running {
         let ports = options.ports()?;
         let gateway = GatewayPorts {
             listener: ports.gateway,
-            envoy_admin: ports.envoy_admin,
+            envoy: EnvoyPorts { admin: ports.envoy_admin, status: ports.envoy_status },
             xds: ports.xds,
             admin: ports.admin,
             sidecar: ports.sidecar,

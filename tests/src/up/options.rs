@@ -15,6 +15,9 @@ pub struct UpOptions {
     /// Port of Envoy's admin interface
     #[arg(long, env = "FERROX_UP_ENVOY_ADMIN_PORT", default_value_t = 9901)]
     envoy_admin_port: u16,
+    /// Port on which Envoy's statistics can be read
+    #[arg(long, env = "FERROX_UP_ENVOY_STATUS_PORT", default_value_t = 9902)]
+    envoy_status_port: u16,
     /// Port of the control plane for Envoy
     #[arg(long, env = "FERROX_UP_XDS_PORT", default_value_t = 18000)]
     xds_port: u16,
@@ -54,6 +57,7 @@ fn default_folder() -> PathBuf {
 pub(super) struct UpPorts {
     pub(super) gateway: Port,
     pub(super) envoy_admin: Port,
+    pub(super) envoy_status: Port,
     pub(super) xds: Port,
     pub(super) admin: Port,
     pub(super) control: Port,
@@ -71,6 +75,11 @@ impl UpOptions {
                 self.envoy_admin_port,
                 "Envoy's admin interface",
                 "--envoy-admin-port or FERROX_UP_ENVOY_ADMIN_PORT",
+            )?,
+            envoy_status: Port::given(
+                self.envoy_status_port,
+                "Envoy's statistics",
+                "--envoy-status-port or FERROX_UP_ENVOY_STATUS_PORT",
             )?,
             xds: Port::given(self.xds_port, "xDS", "--xds-port or FERROX_UP_XDS_PORT")?,
             admin: Port::given(self.admin_port, "the control plane", "--admin-port or FERROX_UP_ADMIN_PORT")?,

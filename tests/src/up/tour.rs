@@ -19,6 +19,7 @@ pub(super) fn text(
     let (limited, cached, flaky, moved) = (url("/limited"), url("/cached"), url("/flaky"), url("/moved"));
     let (cached_requests, fail, heal) =
         (control.url("/catalog/requests"), control.url("/flaky/fail"), control.url("/flaky/heal"));
+    let breakers = gateway.control_plane.url("/breakers");
     let folder = options.folder.display();
     Ok(format!(
         r#"
@@ -54,6 +55,7 @@ An answer that may be kept for 60 s: the second comes with Age and Cache-Status,
 An upstream that fails: 500 three times, then 503 at once from Envoy, as the breaker is open
   curl -X POST {fail}
   for i in 1 2 3 4 5 6; do curl -s -o /dev/null -w '%{{http_code}} after %{{time_total}} s\n' {flaky}; done
+  curl {breakers}
 It works again: 200 once the breaker's five seconds are over
   curl -X POST {heal}
   for i in 1 2 3 4 5 6 7; do curl -s -o /dev/null -w '%{{http_code}}\n' {flaky}; sleep 1; done

@@ -5,6 +5,7 @@ mod access_log;
 mod auth;
 mod authority;
 mod breaker;
+mod breaker_status;
 mod cache;
 mod changes;
 mod failures;

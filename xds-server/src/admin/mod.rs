@@ -1,13 +1,20 @@
-//! The administration endpoint: health, status and metrics over HTTP. It shows no secrets, and has no
+//! The administration endpoint: health, status, breakers and metrics over HTTP. It shows no secrets, and has no
 //! authentication of its own: bind it to an address that only operators reach.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::StatusCode,
+    response::IntoResponse,
+    routing::get,
+};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde::Serialize;
 
 use crate::{
+    breakers::{self, Breakers},
     metrics::Metrics,
     nodes::{NodeStatus, Nodes},
     publish::{Publication, Status},
@@ -17,6 +24,7 @@ use crate::{
 pub struct Admin {
     nodes: Arc<Nodes>,
     publication: Publication,
+    breakers: Arc<Breakers>,
     registry: RwLock<Registry>,
 }
 
@@ -38,19 +46,27 @@ struct Node {
 impl Admin {
     /// An endpoint that shows these.
     #[must_use]
-    pub fn new(nodes: Arc<Nodes>, publication: Publication, metrics: &Metrics) -> Self {
+    pub fn new(
+        nodes: Arc<Nodes>,
+        publication: Publication,
+        breakers: Arc<Breakers>,
+        metrics: &Metrics,
+    ) -> Self {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        Self { nodes, publication, registry: RwLock::new(registry) }
+        breakers::register(&breakers, &mut registry);
+        Self { nodes, publication, breakers, registry: RwLock::new(registry) }
     }
 
     /// `GET /healthz`: the process lives. `GET /readyz`: it serves a release. `GET /status`: the release, what keeps the
-    /// rows from being served, and every connected node. `GET /metrics`: for Prometheus.
+    /// rows from being served, and every connected node. `GET /breakers`: the breakers of every connected node that are not
+    /// closed. `GET /metrics`: for Prometheus.
     pub fn router(self) -> Router {
         Router::new()
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/status", get(status))
+            .route("/breakers", get(breakers))
             .route("/metrics", get(metrics))
             .with_state(Arc::new(self))
     }
@@ -70,6 +86,13 @@ async fn status(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     let nodes = admin.nodes.list().into_iter();
     let nodes = nodes.map(|node| Node { known_gateway: knows(&node.cluster), status: node }).collect();
     Json(FullStatus { status, nodes })
+}
+
+async fn breakers(
+    State(admin): State<Arc<Admin>>,
+    Query(query): Query<breakers::Query>,
+) -> impl IntoResponse {
+    Json(admin.breakers.view(&query))
 }
 
 async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {

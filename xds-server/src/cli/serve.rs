@@ -17,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use super::{CliError, DatabaseUrl, tls::XdsTls};
 use crate::{
     admin::Admin,
+    breakers::{Breakers, Rounds},
     csds::ClientStatus,
     metrics::Metrics,
     nodes::Nodes,
@@ -63,6 +64,9 @@ pub(super) struct Serve {
     /// Longest time in milliseconds for which a change waits for others
     #[arg(long, env = "FERROX_MERGE_LONGEST_MS", default_value_t = 100)]
     merge_longest_ms: u64,
+    /// Seconds between two questions to each proxy how its breakers are; 0: they are not asked
+    #[arg(long, env = "FERROX_BREAKER_INTERVAL_SECONDS", default_value_t = 5)]
+    breaker_interval_seconds: u32,
     /// What is logged: error, warn, info, debug or trace, also by module
     #[arg(long, env = "FERROX_LOG", default_value = "info")]
     log: String,
@@ -98,7 +102,10 @@ impl Serve {
         let discovery = Discovery::new(releases.clone(), observer, grace);
         let routes = Routes::from(discovery.into_router())
             .add_service(ClientStatus::new(Arc::clone(&nodes), releases).into_service());
-        let admin_router = Admin::new(nodes, publication, &metrics).router();
+        let breakers =
+            Arc::new(Breakers::new(Arc::clone(&nodes), publication.clone(), self.breaker_interval()));
+        tokio::spawn(Rounds::new(Arc::clone(&breakers)).run());
+        let admin_router = Admin::new(nodes, publication, breakers, &metrics).router();
 
         let (stop, stopping) = watch::channel(());
         let mut publishing = tokio::spawn(publisher.run());
@@ -123,6 +130,11 @@ impl Serve {
             tracing::warn!("requests under way were cut off");
         }
         Ok(())
+    }
+
+    fn breaker_interval(&self) -> Option<Duration> {
+        let seconds = self.breaker_interval_seconds;
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
     fn merge(&self) -> Merge {

@@ -172,6 +172,7 @@ mod tests {
             agent: String::new(),
             variant: "delta",
             connected_at: 0,
+            status_address: None,
             resources: kinds.into_iter().map(|kind| (kind, accepted.clone())).collect(),
         }
     }

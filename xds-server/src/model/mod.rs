@@ -74,6 +74,12 @@ impl Model {
         self.upstreams.values()
     }
 
+    /// An upstream.
+    #[must_use]
+    pub fn upstream(&self, name: &str) -> Option<&Arc<Upstream>> {
+        self.upstreams.get(name)
+    }
+
     /// The routes by name. One is the same `Arc` in a model and its successor if it has not changed.
     pub fn routes(&self) -> impl Iterator<Item = &Arc<Route>> {
         self.routes.values()

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -33,6 +34,9 @@ pub struct NodeStatus {
     pub variant: &'static str,
     /// When it connected, in seconds since 1970.
     pub connected_at: u64,
+    /// Where others may read its statistics: the address that its stream comes from, with the port that it says.
+    #[serde(skip)]
+    pub status_address: Option<SocketAddr>,
     /// What it was sent and runs, by kind of resource.
     #[serde(serialize_with = "by_name")]
     pub resources: BTreeMap<Kind, KindStatus>,
@@ -103,20 +107,23 @@ fn by_name<S: Serializer>(resources: &BTreeMap<Kind, KindStatus>, serializer: S)
     serializer.collect_map(resources.iter().map(|(kind, status)| (name(*kind), status)))
 }
 
-fn unix_now() -> u64 {
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Observer for Nodes {
     fn observe(&self, stream: StreamId, event: Event) {
         match event {
-            Event::Opened { node, variant } => {
+            Event::Opened { node, address, variant } => {
                 let variant = match variant {
                     Variant::Delta => "delta",
                     Variant::Sotw => "sotw",
                 };
                 tracing::info!(stream, node = node.id, cluster = node.cluster, variant, "node connected");
+                let port = node.status_port;
                 let status = NodeStatus {
+                    status_address: address.zip(port).map(SocketAddr::from),
                     id: node.id,
                     cluster: node.cluster,
                     agent: node.agent,
@@ -180,7 +187,7 @@ mod tests {
     fn a_refusal_is_shown_until_a_later_version_is_accepted() {
         let nodes = Nodes::new(Arc::default());
         let kind = Kind::Cluster;
-        nodes.observe(1, Event::Opened { node: Node::default(), variant: Variant::Delta });
+        nodes.observe(1, Event::Opened { node: Node::default(), address: None, variant: Variant::Delta });
         nodes.observe(1, Event::Sent { kind, version: version("1") });
         nodes.observe(1, Event::Refused { kind, version: version("1"), message: "no".to_owned() });
         let status = |nodes: &Nodes| nodes.list()[0].resources[&Kind::Cluster].clone();
@@ -194,7 +201,7 @@ mod tests {
     fn a_node_is_listed_while_it_is_connected() {
         let nodes = Nodes::new(Arc::default());
         let node = Node { id: "n".to_owned(), ..Node::default() };
-        nodes.observe(7, Event::Opened { node, variant: Variant::Sotw });
+        nodes.observe(7, Event::Opened { node, address: None, variant: Variant::Sotw });
         assert_eq!(nodes.list()[0].id, "n");
         nodes.observe(7, Event::Closed);
         assert!(nodes.list().is_empty());

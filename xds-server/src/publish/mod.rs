@@ -49,7 +49,7 @@ pub struct Publisher {
     releases: watch::Sender<Option<Arc<Gateways>>>,
     publication: Publication,
     /// What is served.
-    model: Option<Model>,
+    model: Option<Arc<Model>>,
     /// In what the rows differ from it.
     changed: Changed,
 }
@@ -153,10 +153,12 @@ impl Publisher {
     /// Serves a model, if it is not served already; returns the names of its gateways.
     fn serve(&mut self, model: Model) -> Vec<String> {
         let gateways = model.gateways().map(|gateway| gateway.name.to_string()).collect();
-        if self.model.as_ref() != Some(&model) {
+        if self.model.as_deref() != Some(&model) {
             let resources = self.translator.translate(&model);
             let before = self.releases.borrow().clone().unwrap_or_default();
             self.releases.send_replace(Some(Arc::new(before.succeeded_by(resources))));
+            let model = Arc::new(model);
+            self.publication.serves(Arc::clone(&model));
             self.model = Some(model);
         }
         gateways

@@ -7,7 +7,11 @@ use std::{
 
 use serde::Serialize;
 
-use crate::{metrics::Metrics, model::Problem, store::Release};
+use crate::{
+    metrics::Metrics,
+    model::{Model, Problem},
+    store::Release,
+};
 
 /// What is served, and what is not and why.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -39,6 +43,7 @@ pub struct ServedRelease {
 #[derive(Debug, Clone)]
 pub struct Publication {
     status: Arc<Mutex<Status>>,
+    model: Arc<Mutex<Option<Arc<Model>>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -46,13 +51,24 @@ impl Publication {
     /// Nothing is served yet.
     #[must_use]
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { status: Arc::default(), metrics }
+        Self { status: Arc::default(), model: Arc::default(), metrics }
     }
 
     /// The status now.
     #[must_use]
     pub fn status(&self) -> Status {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The model that is served; `None` before there is one.
+    #[must_use]
+    pub fn model(&self) -> Option<Arc<Model>> {
+        self.model.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A model is served.
+    pub(super) fn serves(&self, model: Arc<Model>) {
+        *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
     }
 
     /// PostgreSQL cannot be read.

@@ -1,5 +1,7 @@
 //! What happens on the streams, for whoever keeps the books.
 
+use std::net::IpAddr;
+
 use crate::snapshot::Kind;
 
 /// Identifies a stream in this process.
@@ -14,6 +16,8 @@ pub struct Node {
     pub cluster: String,
     /// The proxy's name and version.
     pub agent: String,
+    /// The port on which others may read its statistics: `ferrox.status_port` of `node.metadata`.
+    pub status_port: Option<u16>,
 }
 
 /// The two variants of the protocol.
@@ -32,6 +36,8 @@ pub enum Event {
     Opened {
         /// Who it is.
         node: Node,
+        /// Where its connection comes from.
+        address: Option<IpAddr>,
         /// What it speaks.
         variant: Variant,
     },

@@ -116,6 +116,7 @@ impl Method {
         let Self { discovery, only } = self;
         let link = Link {
             peer: Peer::of(&requests),
+            address: requests.remote_addr().map(|address| address.ip().to_canonical()),
             id: discovery.streams.fetch_add(1, Ordering::Relaxed),
             only: *only,
             releases: discovery.releases.clone(),

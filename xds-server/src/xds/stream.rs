@@ -1,6 +1,6 @@
 //! The task that carries messages between a session and a client.
 
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{future::pending, net::IpAddr, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_stream::{Stream, StreamExt};
@@ -20,6 +20,8 @@ use crate::snapshot::Kind;
 pub(super) struct Link {
     pub(super) id: StreamId,
     pub(super) peer: Peer,
+    /// Where the connection comes from.
+    pub(super) address: Option<IpAddr>,
     /// The one kind that the stream is for; `None` for an aggregated stream.
     pub(super) only: Option<Kind>,
     pub(super) releases: Releases,
@@ -69,7 +71,8 @@ async fn run<P: Protocol>(
         return Err(Status::permission_denied(denied.to_string()));
     }
     let gateway = node.cluster.clone();
-    link.observer.observe(link.id, Event::Opened { node, variant: P::VARIANT });
+    let address = link.address;
+    link.observer.observe(link.id, Event::Opened { node, address, variant: P::VARIANT });
     let mut session = Session::<P::Subscription>::default();
     take_release(link, &gateway, &mut session);
     take_request::<P>(link, &mut session, first)?;

@@ -1,8 +1,11 @@
 //! The two variants' messages, to and from what a session understands.
 
-use envoy_types::pb::envoy::{
-    config::core::v3::Node as NodeMessage,
-    service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest},
+use envoy_types::pb::{
+    envoy::{
+        config::core::v3::Node as NodeMessage,
+        service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest},
+    },
+    google::protobuf::{Struct, value},
 };
 use prost::Message;
 use tonic::Status;
@@ -46,7 +49,23 @@ fn node(message: NodeMessage) -> Node {
         None => String::new(),
     };
     let agent = format!("{} {version}", message.user_agent_name).trim().to_owned();
-    Node { id: message.id, cluster: message.cluster, agent: shortened(agent, MAX_AGENT) }
+    Node {
+        id: message.id,
+        cluster: message.cluster,
+        agent: shortened(agent, MAX_AGENT),
+        status_port: message.metadata.as_ref().and_then(status_port),
+    }
+}
+
+/// `ferrox.status_port`. What is no port is as good as none.
+fn status_port(metadata: &Struct) -> Option<u16> {
+    let ferrox = metadata.fields.get("ferrox")?.kind.as_ref()?;
+    let value::Kind::StructValue(ferrox) = ferrox else { return None };
+    let value::Kind::NumberValue(number) = *ferrox.fields.get("status_port")?.kind.as_ref()? else {
+        return None;
+    };
+    // Numbers in a Struct are all floating-point.
+    (1..=u16::MAX).find(|port| f64::from(*port) == number)
 }
 
 // A client chooses these texts, and they are kept and logged.
@@ -169,11 +188,13 @@ impl Protocol for SotwProtocol {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use crate::{snapshot, xds::session::Update};
     use envoy_types::pb::{
         envoy::service::discovery::v3::{DeltaDiscoveryResponse, DiscoveryResponse, Resource},
-        google::protobuf::Any,
+        google::protobuf::{Any, Value},
     };
 
     fn response() -> Response {
@@ -203,6 +224,23 @@ mod tests {
         );
         let agent = node(NodeMessage { user_agent_name: "a".repeat(9999), ..NodeMessage::default() }).agent;
         assert_eq!(agent.len(), MAX_AGENT);
+    }
+
+    #[test]
+    fn a_status_port_is_a_number_from_1_to_65535() {
+        let metadata = |port| {
+            let number = |number| Value { kind: Some(value::Kind::NumberValue(number)) };
+            let fields = HashMap::from([("status_port".to_owned(), number(port))]);
+            let ferrox = Value { kind: Some(value::Kind::StructValue(Struct { fields })) };
+            Struct { fields: HashMap::from([("ferrox".to_owned(), ferrox)]) }
+        };
+        for (number, port) in [(1.0, Some(1)), (9902.0, Some(9902)), (65535.0, Some(65535))] {
+            assert_eq!(status_port(&metadata(number)), port);
+        }
+        for number in [0.0, -1.0, 0.5, 65536.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(status_port(&metadata(number)), None, "{number}");
+        }
+        assert_eq!(status_port(&Struct::default()), None);
     }
 
     /// The message that follows a prefix of five bytes.

@@ -2,9 +2,8 @@
 
 use ferrox_testbed::{
     bootstrap::{Bootstrap, Protocol},
-    envoy::Envoy,
+    envoy::{Envoy, EnvoyPorts},
     gateway::{Gateway, GatewayOptions},
-    ports::Port,
     upstream::Upstream,
     wait::eventually,
 };
@@ -32,7 +31,7 @@ async fn a_gateway_that_nobody_knows_is_answered_at_once_and_can_be_made_later(p
     gateway.envoy().unwrap().service().stop().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let bootstrap = Bootstrap { gateway: "edge", ..gateway.bootstrap("envoy-2") };
-    let envoy = Envoy::start_in(folder.path(), Port::free().unwrap(), &bootstrap).await.unwrap();
+    let envoy = Envoy::start_in(folder.path(), EnvoyPorts::free().unwrap(), &bootstrap).await.unwrap();
     let stats = envoy.stats().await.unwrap();
     assert!(gateway.get("/r").await.is_err(), "nobody listens");
     assert_eq!(stats["cluster_manager.cds.init_fetch_timeout"], 0);

@@ -2,9 +2,8 @@
 
 use ferrox_testbed::{
     bootstrap::{Bootstrap, Protocol},
-    envoy::Envoy,
+    envoy::{Envoy, EnvoyPorts},
     gateway::{Gateway, GatewayOptions},
-    ports::Port,
     tls::{MutualTls, TlsFiles},
     upstream::Upstream,
     wait::eventually,
@@ -58,9 +57,9 @@ async fn an_envoy_is_served_as_the_node_of_its_certificate_and_as_no_other(proto
 }
 
 async fn launch(folder: &TempDir, bootstrap: &Bootstrap<'_>) -> Envoy {
-    let admin = Port::free().unwrap();
-    let text = bootstrap.text(admin.number()).unwrap();
-    Envoy::launch_from(folder.path(), bootstrap.node, admin, &text).await.unwrap()
+    let ports = EnvoyPorts::free().unwrap();
+    let text = bootstrap.text(&ports).unwrap();
+    Envoy::launch_from(folder.path(), bootstrap.node, ports, &text).await.unwrap()
 }
 
 /// The control plane counts it and logs it, and Envoy has nothing.
@@ -79,9 +78,9 @@ async fn is_denied(gateway: &Gateway, folder: &TempDir, bootstrap: &Bootstrap<'_
 }
 
 async fn cannot_connect(folder: &TempDir, bootstrap: &Bootstrap<'_>, change: impl Fn(String) -> String) {
-    let admin = Port::free().unwrap();
-    let text = change(bootstrap.text(admin.number()).unwrap());
-    let envoy = Envoy::launch_from(folder.path(), bootstrap.node, admin, &text).await.unwrap();
+    let ports = EnvoyPorts::free().unwrap();
+    let text = change(bootstrap.text(&ports).unwrap());
+    let envoy = Envoy::launch_from(folder.path(), bootstrap.node, ports, &text).await.unwrap();
     eventually("Envoy has tried and tried again", async || {
         envoy.stat("cluster_manager.cds.update_failure").await.unwrap() >= 2
     })
