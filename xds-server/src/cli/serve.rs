@@ -43,7 +43,7 @@ pub(super) struct Serve {
     xds_listen: SocketAddr,
     #[command(flatten)]
     xds_tls: XdsTls,
-    /// Address of health, status and metrics
+    /// Address of health, status, breakers and metrics
     #[arg(long, env = "FERROX_ADMIN_LISTEN", default_value = "127.0.0.1:18001")]
     admin_listen: SocketAddr,
     /// Address on which the proxies listen for traffic
