@@ -27,7 +27,11 @@ pub use name::{GatewayName, RouteName, UpstreamName};
 pub use path::{Path, PathMatch};
 pub use policies::Policies;
 pub use problem::Problem;
-pub use route::Route;
+pub use route::{
+    Action, Algorithm, BackOff, Compression, Cors, Forward, HashKey, HeaderChanges, HostRewrite, Maintenance,
+    Origin, PathRewrite, Redirect, RedirectPath, RedirectStatus, Response, Retry, RetryOn, Rewrite, Route,
+    Scheme, Upgrade,
+};
 pub use upstream::{Breaker, Upstream};
 
 use self::{route::References, selection::Selection};

@@ -72,6 +72,17 @@ impl<'a> RowCheck<'a> {
         }
         u32::try_from(value).ok()
     }
+
+    /// A number that may be absent; so is one that was refused, which is noted.
+    pub(super) fn optional(
+        &mut self,
+        field: &str,
+        value: Option<i32>,
+        range: RangeInclusive<i32>,
+    ) -> Option<u32> {
+        value.and_then(|value| self.number(field, value, range))
+    }
+
     /// What a JSON document in a column says; `None` when it was refused, which is noted.
     pub(super) fn document<T: DeserializeOwned + Check>(&mut self, column: &str, json: &Value) -> Option<T> {
         if let Some(document) = sound(json) {
@@ -81,6 +92,18 @@ impl<'a> RowCheck<'a> {
         ferrox_policy::parse(json.to_string().as_bytes())
             .map_err(|invalid| self.refuse_invalid(invalid.within(column)))
             .ok()
+    }
+
+    /// What a list of JSON documents in a column says; `None` when one was refused, which is noted.
+    pub(super) fn list<T: DeserializeOwned + Check>(&mut self, column: &str, json: &Value) -> Option<Vec<T>> {
+        let Some(list) = json.as_array() else {
+            self.refuse(column, "must be a list");
+            return None;
+        };
+        let members = list.iter().enumerate();
+        let parsed = members.map(|(index, json)| self.document(&format!("{column}[{index}]"), json));
+        // Every member is looked at, so that all that is wrong is told.
+        parsed.collect::<Vec<_>>().into_iter().collect()
     }
 }
 

@@ -29,6 +29,21 @@ pub(crate) fn route(name: &str, prefix: &str) -> RouteRow {
         timeout_ms: 15_000,
         priority: 0,
         gateways: vec!["ferrox".to_owned()],
+        enabled: true,
+        maintenance: None,
+        redirect: None,
+        response: None,
+        rewrite: None,
+        idle_timeout_ms: None,
+        max_stream_duration_ms: None,
+        retry: None,
+        request_headers: None,
+        response_headers: None,
+        cors: None,
+        compression: None,
+        max_request_bytes: None,
+        upgrades: Vec::new(),
+        hash_on: None,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::store::{EndpointRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow};
+use crate::store::{
+    EndpointRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
+};
 
 /// Rows of upstreams and routes, each list in the order of its table.
 #[derive(Default)]
@@ -11,6 +13,7 @@ pub(super) struct Selection<'a> {
     pub(super) endpoints: Vec<&'a EndpointRow>,
     pub(super) routes: Vec<&'a RouteRow>,
     pub(super) route_upstreams: Vec<&'a RouteUpstreamRow>,
+    pub(super) route_mirrors: Vec<&'a RouteMirrorRow>,
     pub(super) route_policies: Vec<&'a RoutePolicyRow>,
 }
 
@@ -21,6 +24,7 @@ impl<'a> Selection<'a> {
             endpoints: rows.endpoints.iter().collect(),
             routes: rows.routes.iter().collect(),
             route_upstreams: rows.route_upstreams.iter().collect(),
+            route_mirrors: rows.route_mirrors.iter().collect(),
             route_policies: rows.route_policies.iter().collect(),
         }
     }
@@ -32,6 +36,7 @@ impl<'a> Selection<'a> {
             endpoints: select(&rows.endpoints, upstreams, |row| &row.upstream),
             routes: select(&rows.routes, routes, |row| &row.name),
             route_upstreams: select(&rows.route_upstreams, routes, |row| &row.route),
+            route_mirrors: select(&rows.route_mirrors, routes, |row| &row.route),
             route_policies: select(&rows.route_policies, routes, |row| &row.route),
         }
     }

@@ -30,7 +30,7 @@ fn sound_rows_become_a_model() {
     let model = Model::parse(&rows).unwrap();
 
     let orders = model.routes().next().unwrap();
-    assert_eq!(orders.targets.keys().map(UpstreamName::as_str).collect::<Vec<_>>(), ["orders"]);
+    assert_eq!(orders.upstreams().map(UpstreamName::as_str).collect::<Vec<_>>(), ["orders"]);
     assert!(orders.policies.auth.is_some() && orders.policies.cache.is_none());
     assert_eq!(model.upstreams().next().unwrap().endpoints.len(), 1);
     assert_eq!(model.auth().consumers[0].key_sha256, ["ab".repeat(32)]);
@@ -42,7 +42,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     let found = problems(|rows| {
         rows.routes[0].hosts = vec!["ok".to_owned(), "x y".to_owned()];
         rows.routes[0].methods = vec!["get".to_owned()];
-        rows.routes[1].timeout_ms = 0;
+        rows.routes[1].timeout_ms = -1;
         rows.upstreams[0].open_for_ms = 99;
         rows.endpoints[0].port = 0;
     });
@@ -51,7 +51,7 @@ fn everything_that_is_wrong_is_told_at_once() {
         "endpoints 'orders ::1:0': field port: 0 must be 1 to 65535",
         "routes 'orders': field hosts[1]: 'x y' is not a host",
         "routes 'orders': field methods[0]: 'get' is no method",
-        "routes 'users': field timeout_ms: 0 must be 1 to 3600000",
+        "routes 'users': field timeout_ms: -1 must be 0 to 3600000",
     ];
     assert_eq!(found.len(), begins.len(), "{found:#?}");
     for (problem, begin) in found.iter().zip(begins) {

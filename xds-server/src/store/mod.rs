@@ -24,8 +24,8 @@ pub use prune::Pruner;
 pub use reading::Reading;
 pub use releases::{NewRelease, Release};
 pub use rows::{
-    ApiKeyRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, RoutePolicyRow, RouteRow,
-    RouteUpstreamRow, Rows, UpstreamRow,
+    ApiKeyRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, RouteMirrorRow, RoutePolicyRow,
+    RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
 };
 
 /// One connection listens, one reads, one is to spare.

@@ -12,6 +12,7 @@ impl Rows {
         replace(&mut self.endpoints, &things.upstreams, fresh.endpoints, |row| &row.upstream);
         replace(&mut self.routes, &things.routes, fresh.routes, |row| &row.name);
         replace(&mut self.route_upstreams, &things.routes, fresh.route_upstreams, |row| &row.route);
+        replace(&mut self.route_mirrors, &things.routes, fresh.route_mirrors, |row| &row.route);
         replace(&mut self.route_policies, &things.routes, fresh.route_policies, |row| &row.route);
         replace(&mut self.jwt_providers, &things.jwt_providers, fresh.jwt_providers, |row| &row.name);
         replace(&mut self.consumers, &things.consumers, fresh.consumers, |row| &row.name);

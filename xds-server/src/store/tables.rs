@@ -10,7 +10,7 @@ use super::{Changed, Rows, Things};
 /// is taken: to an older snapshot an emptied table shows no rows, which they were at no moment together with the others.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let lock =
-        "lock table gateways, upstreams, endpoints, routes, route_upstreams, route_policies, jwt_providers,
+        "lock table gateways, upstreams, endpoints, routes, route_upstreams, route_mirrors, route_policies, jwt_providers,
                 consumers, api_keys in access share mode";
     connection.execute(lock).await.map(drop)
 }
@@ -32,6 +32,7 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
         endpoints: ENDPOINTS.read(connection, upstream.as_deref()).await?,
         routes: ROUTES.read(connection, route.as_deref()).await?,
         route_upstreams: ROUTE_UPSTREAMS.read(connection, route.as_deref()).await?,
+        route_mirrors: ROUTE_MIRRORS.read(connection, route.as_deref()).await?,
         route_policies: ROUTE_POLICIES.read(connection, route.as_deref()).await?,
         jwt_providers: JWT_PROVIDERS.read(connection, jwt_provider.as_deref()).await?,
         consumers: CONSUMERS.read(connection, consumer.as_deref()).await?,
@@ -102,13 +103,20 @@ const ENDPOINTS: Table = table!(
 );
 
 const ROUTES: Table = table!(
-    select "name, hosts, path_exact, path_prefix, methods, timeout_ms, priority, gateways"
+    select "name, hosts, path_exact, path_prefix, methods, timeout_ms, priority, gateways, enabled, maintenance,
+            redirect, response, rewrite, idle_timeout_ms, max_stream_duration_ms, retry, request_headers, response_headers,
+            cors, compression, max_request_bytes, upgrades, hash_on"
     from "routes" of "name" order by r#"name collate "C""#
 );
 
 const ROUTE_UPSTREAMS: Table = table!(
     select "route, upstream, weight"
     from "route_upstreams" of "route" order by r#"route collate "C", upstream collate "C""#
+);
+
+const ROUTE_MIRRORS: Table = table!(
+    select "route, upstream, percent"
+    from "route_mirrors" of "route" order by r#"route collate "C", upstream collate "C""#
 );
 
 const ROUTE_POLICIES: Table = table!(

@@ -14,7 +14,9 @@ use envoy_types::pb::envoy::{
         http::{router::v3::Router, wasm::v3::Wasm},
         network::http_connection_manager::v3::{
             HttpConnectionManager, HttpFilter, Rds, ScopedRds, ScopedRoutes,
-            http_connection_manager::{PathWithEscapedSlashesAction, RouteSpecifier, StripPortMode},
+            http_connection_manager::{
+                PathWithEscapedSlashesAction, RouteSpecifier, StripPortMode, UpgradeConfig,
+            },
             http_filter::ConfigType,
             scoped_routes::{
                 ConfigSpecifier, ScopeKeyBuilder,
@@ -26,9 +28,10 @@ use envoy_types::pb::envoy::{
         },
     },
 };
+use envoy_types::pb::google::protobuf::BoolValue;
 use prost::Name;
 
-use super::{LISTENER, ROUTE_CONFIGURATION, access_log, filters, proto};
+use super::{LISTENER, ROUTE_CONFIGURATION, access_log, filters, native_filters, proto};
 use crate::model::Sharding;
 
 /// The listener at an address.
@@ -54,6 +57,12 @@ fn connection_manager(sharding: Sharding) -> HttpConnectionManager {
             Sharding::Host => RouteSpecifier::ScopedRoutes(scope_for_each_host()),
         }),
         http_filters: http_filters(),
+        // Off, until a route switches it on.
+        upgrade_configs: vec![UpgradeConfig {
+            upgrade_type: "websocket".to_owned(),
+            enabled: Some(BoolValue { value: false }),
+            ..UpgradeConfig::default()
+        }],
         access_log: vec![access_log::json(LISTENER)],
         // The client's address is the peer's, whatever X-Forwarded-For says, and X-Envoy-* from outside is removed.
         use_remote_address: proto::yes(),
@@ -118,7 +127,12 @@ fn http_filters() -> Vec<HttpFilter> {
         })),
         ..HttpFilter::default()
     });
-    discovered.into_iter().chain([router()]).collect()
+    native_filters::first()
+        .into_iter()
+        .chain(discovered)
+        .chain(native_filters::last())
+        .chain([router()])
+        .collect()
 }
 
 /// The filter that ends every chain.

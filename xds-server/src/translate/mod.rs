@@ -10,6 +10,7 @@ mod endpoints;
 mod filters;
 mod listener;
 mod memo;
+mod native_filters;
 mod policies;
 mod proto;
 mod route;
@@ -56,7 +57,7 @@ pub struct Settings {
 pub struct Translator {
     settings: Settings,
     upstreams: Memo<Upstream, [Arc<Resource>; 3]>,
-    routes: Memo<Route, Bytes>,
+    routes: Memo<Route, Arc<[Bytes]>>,
     scopes: BTreeMap<GatewayName, Scopes>,
 }
 
@@ -86,7 +87,7 @@ impl Translator {
         let mut gateways = BTreeMap::new();
         for gateway in model.gateways() {
             let used: HashSet<_> =
-                model.routes_of(&gateway.name).flat_map(|route| route.targets.keys()).collect();
+                model.routes_of(&gateway.name).flat_map(|route| route.upstreams()).collect();
             let mut resources = shared.clone();
             resources.push(self.listener(gateway));
             for (name, of_upstream) in &upstreams {

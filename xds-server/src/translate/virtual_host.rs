@@ -11,17 +11,17 @@ use bytes::Bytes;
 use super::canonical::VirtualHost;
 use crate::model::{GatewayName, HostPattern, PathMatch, Route};
 
-/// A route that is encoded, and its place among routes of the same priority and host.
+/// A route that is encoded, as one or several of Envoy's, and its place among routes of the same priority and host.
 pub(super) struct Encoded<'a> {
     route: &'a Route,
-    bytes: Bytes,
+    bytes: Arc<[Bytes]>,
     rank: usize,
 }
 
 /// Encodes routes, which come in the order of their names.
 pub(super) fn encode_all<'a>(
     routes: impl Iterator<Item = &'a Arc<Route>>,
-    mut encode: impl FnMut(&Arc<Route>) -> Bytes,
+    mut encode: impl FnMut(&Arc<Route>) -> Arc<[Bytes]>,
 ) -> Vec<Encoded<'a>> {
     let mut routes: Vec<&Arc<Route>> = routes.collect();
     // Stable, so that the name makes the order total.
@@ -67,7 +67,7 @@ pub(super) fn of(host: &HostPattern, by_host: &ByHost<'_>) -> VirtualHost {
     VirtualHost {
         name: host.to_string(),
         domains: vec![host.to_string()],
-        routes: routes.into_iter().map(|(_, encoded)| encoded.bytes.clone()).collect(),
+        routes: routes.into_iter().flat_map(|(_, encoded)| encoded.bytes.iter().cloned()).collect(),
     }
 }
 

@@ -14,10 +14,20 @@ use envoy_types::pb::{
         },
         extensions::{
             access_loggers::stream::v3::StdoutAccessLog,
+            compression::{
+                brotli::compressor::v3::Brotli, gzip::compressor::v3::Gzip, zstd::compressor::v3::Zstd,
+            },
             filters::{
-                http::{router::v3::Router, wasm::v3::Wasm},
+                http::{
+                    buffer::v3::{Buffer, BufferPerRoute},
+                    compressor::v3::{Compressor, CompressorPerRoute},
+                    cors::v3::{Cors, CorsPolicy},
+                    router::v3::Router,
+                    wasm::v3::Wasm,
+                },
                 network::http_connection_manager::v3::HttpConnectionManager,
             },
+            retry::host::previous_hosts::v3::PreviousHostsPredicate,
             upstreams::http::v3::HttpProtocolOptions,
         },
     },
@@ -57,12 +67,21 @@ type Decode = fn(&str, &[u8]) -> Option<Node>;
 
 fn message(type_url: &str, encoded: &[u8]) -> Node {
     let types: &[Decode] = &[
+        decode::<Brotli>,
+        decode::<Buffer>,
+        decode::<BufferPerRoute>,
         decode::<Cluster>,
         decode::<ClusterLoadAssignment>,
+        decode::<Compressor>,
+        decode::<CompressorPerRoute>,
+        decode::<Cors>,
+        decode::<CorsPolicy>,
         decode::<FilterConfig>,
+        decode::<Gzip>,
         decode::<HttpConnectionManager>,
         decode::<HttpProtocolOptions>,
         decode::<Listener>,
+        decode::<PreviousHostsPredicate>,
         decode::<RouteConfiguration>,
         decode::<Router>,
         decode::<ScopedRouteConfiguration>,
@@ -70,6 +89,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<StringValue>,
         decode::<TypedExtensionConfig>,
         decode::<Wasm>,
+        decode::<Zstd>,
     ];
     types.iter().find_map(|decode| decode(type_url, encoded)).unwrap_or_else(|| panic!("add {type_url} here"))
 }

@@ -73,7 +73,7 @@ fn statement(rng: &mut TestRng, letter: char) -> String {
     let [a, b] = [(); 2].map(|()| format!("{letter}{}", rng.random_range(0..6)));
     let number = rng.random_range(1..1000);
     let table = ["gateways", "upstreams", "routes", "jwt_providers", "consumers"][rng.random_range(0..5)];
-    match rng.random_range(0..20) {
+    match rng.random_range(0..22) {
         0..3 => format!("update {table} set name = '{b}' where name = '{a}'"),
         3 => format!("delete from {table} where name in ('{a}', '{b}')"),
         4 => format!("insert into gateways values ('{a}')"),
@@ -97,8 +97,10 @@ fn statement(rng: &mut TestRng, letter: char) -> String {
         16 => format!(
             "insert into jwt_providers values ('{a}', 'https://{letter}{number}', '{{a}}', '{{\"keys\": []}}')"
         ),
-        17 => format!("insert into consumers values ('{a}', '{{{number}}}')"),
-        18 => format!("insert into api_keys select sha256('{a}{number}'), '{a}'"),
+        17 => format!("insert into route_mirrors values ('{a}', '{b}', {number})"),
+        18 => format!("update route_mirrors set route = '{b}' where upstream = '{a}'"),
+        19 => format!("insert into consumers values ('{a}', '{{{number}}}')"),
+        20 => format!("insert into api_keys select sha256('{a}{number}'), '{a}'"),
         _ => format!("update api_keys set consumer = '{b}' where consumer = '{a}'"),
     }
 }
@@ -115,12 +117,13 @@ fn things(rows: &Rows) -> BTreeMap<Thing, Vec<Value>> {
         ("endpoints", "upstreams", "upstream"),
         ("routes", "routes", "name"),
         ("route_upstreams", "routes", "route"),
+        ("route_mirrors", "routes", "route"),
         ("route_policies", "routes", "route"),
         ("jwt_providers", "jwt_providers", "name"),
         ("consumers", "consumers", "name"),
         ("api_keys", "consumers", "consumer"),
     ] {
-        for row in json[table].as_array().unwrap() {
+        for row in json[table].as_array().into_iter().flatten() {
             let name = row[column].as_str().unwrap().to_owned();
             things.entry((kind, name)).or_default().push(row.clone());
         }

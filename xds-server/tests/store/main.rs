@@ -27,12 +27,13 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 /// So long an event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "gateways",
     "upstreams",
     "endpoints",
     "routes",
     "route_upstreams",
+    "route_mirrors",
     "route_policies",
     "jwt_providers",
     "consumers",
@@ -61,15 +62,16 @@ async fn insert_into(table: &str, sql: &mut PgConnection, rows: &Rows) {
         key["sha256"] = format!("\\x{}", key["sha256"].as_str().unwrap()).into();
         key["created_at"] = "2026-01-01T00:00:00Z".into();
     }
-    for row in json[table].as_array().unwrap() {
-        // A column that is left out of the JSON is at its default.
-        let columns: Vec<_> = row.as_object().unwrap().keys().map(String::as_str).collect();
-        let columns = columns.join(", ");
+    let mut transaction = sql.begin().await.unwrap();
+    for row in json[table].as_array().into_iter().flatten() {
+        // Only the columns that are there, so that all others get their defaults.
+        let columns = row.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let statement = format!(
             "insert into {table} ({columns}) select {columns} from jsonb_populate_record(null::{table}, $1)"
         );
-        sqlx::query(AssertSqlSafe(statement)).bind(row).execute(&mut *sql).await.unwrap();
+        sqlx::query(AssertSqlSafe(statement)).bind(row).execute(&mut *transaction).await.unwrap();
     }
+    transaction.commit().await.unwrap();
 }
 
 async fn hear(changes: &mut Changes) -> Heard {

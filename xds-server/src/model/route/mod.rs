@@ -1,23 +1,47 @@
 //! Which requests go where, and what holds for them.
 
+mod action;
+mod compression;
+mod cors;
+mod hash;
+mod headers;
+mod mirrors;
+mod redirect;
 mod references;
+mod response;
+mod retry;
+mod rewrite;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    num::NonZeroU32,
     sync::Arc,
-    time::Duration,
 };
 
+use self::action::Upstreams;
 pub(super) use self::references::References;
-use self::targets::Targets;
+pub use self::{
+    action::{Action, Forward, Upgrade},
+    compression::{Algorithm, Compression},
+    cors::{Cors, Origin},
+    hash::HashKey,
+    headers::HeaderChanges,
+    redirect::{Redirect, RedirectPath, RedirectStatus, Scheme},
+    response::{Maintenance, Response},
+    retry::{BackOff, Retry, RetryOn},
+    rewrite::{HostRewrite, PathRewrite, Rewrite},
+};
 use super::{
     GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, Sharding, UpstreamName, policies,
     problem::{Problem, RowCheck},
     selection::Selection,
 };
 use crate::store::RouteRow;
+use ferrox_policy::Check;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,16 +54,31 @@ pub struct Route {
     pub path: PathMatch,
     /// The methods that it serves; none: any.
     pub methods: BTreeSet<Method>,
-    /// How long a whole answer may take: 1 ms to 1 h.
-    pub timeout: Duration,
     /// Routes of higher priority are tried first, whatever they match.
     pub priority: i32,
-    /// Where its requests go, by weight; at least one. An upstream of weight 0 is left out.
-    pub targets: BTreeMap<UpstreamName, NonZeroU32>,
+    /// What becomes of its requests.
+    pub action: Action,
+    /// What Envoy answers instead for now.
+    pub maintenance: Option<Maintenance>,
     /// What holds for its requests.
     pub policies: Policies,
+    /// Changes of the headers that the client gets.
+    pub response_headers: HeaderChanges,
+    /// How answers are compressed.
+    pub compression: Option<Compression>,
     /// The gateways that it is part of, at least one.
     pub gateways: BTreeSet<GatewayName>,
+}
+
+impl Route {
+    /// The upstreams that its requests go to, or copies of them; also while it is in maintenance, so that they are ready
+    /// when it ends.
+    pub fn upstreams(&self) -> impl Iterator<Item = &UpstreamName> {
+        self.action
+            .forward()
+            .into_iter()
+            .flat_map(|forward| forward.targets.keys().chain(forward.mirrors.keys()))
+    }
 }
 
 const TABLE: &str = "routes";
@@ -52,6 +91,7 @@ pub(super) fn parse_all(
     let known: HashSet<&str> = rows.routes.iter().map(|row| row.name.as_str()).collect();
     let mut policies = policies::parse_all(rows, &known, references, problems);
     let mut targets = targets::parse_all(rows, &known, references, problems);
+    let mut mirrors = mirrors::parse_all(rows, &known, references, problems);
     let mut routes = Vec::with_capacity(rows.routes.len());
     let mut seen = HashSet::with_capacity(rows.routes.len());
     for row in &rows.routes {
@@ -61,8 +101,13 @@ pub(super) fn parse_all(
             continue;
         }
         let policies = policies.remove(row.name.as_str()).unwrap_or_default();
-        let targets = targets.remove(row.name.as_str());
-        if let Some(route) = parse(row, targets, policies, references, &mut check) {
+        let upstreams = Upstreams {
+            targets: targets.remove(row.name.as_str()),
+            mirrors: mirrors.remove(row.name.as_str()).unwrap_or_default(),
+        };
+        let route = parse(row, upstreams, policies, references, &mut check);
+        // One that is switched off must be in order too, so that it can be switched on.
+        if let Some(route) = route.filter(|_| row.enabled) {
             routes.push((route.name.clone(), Arc::new(route)));
         }
     }
@@ -71,7 +116,7 @@ pub(super) fn parse_all(
 
 fn parse(
     row: &RouteRow,
-    targets: Option<Targets>,
+    upstreams: Upstreams,
     policies: Policies,
     references: &References<'_>,
     check: &mut RowCheck<'_>,
@@ -83,24 +128,37 @@ fn parse(
     }
     let path = parse_path(row, check);
     let methods = parse_set("methods", &row.methods, Method::parse, check);
-    let timeout = check.number("timeout_ms", row.timeout_ms, 1..=3_600_000);
     let gateways = parse_set("gateways", &row.gateways, |name| references.gateway(name), check);
     if row.gateways.is_empty() {
         check.refuse("gateways", "needs at least one gateway");
     }
     check_sharding(&hosts, &gateways, references, check);
-    let targets = check.keep("", targets::of_positive_weight(targets));
+    let action = action::parse(row, upstreams, check);
+    let maintenance = document("maintenance", row.maintenance.as_ref(), check);
+    let response_headers = document("response_headers", row.response_headers.as_ref(), check);
+    let compression = document("compression", row.compression.as_ref(), check);
     Some(Route {
         name: name?,
         hosts,
         path: path?,
         methods,
-        timeout: Duration::from_millis(timeout?.into()),
         priority: row.priority,
-        targets: targets?,
+        action: action?,
+        maintenance,
         policies,
+        response_headers: response_headers.unwrap_or_default(),
+        compression,
         gateways,
     })
+}
+
+/// A document that may be absent; so is one that was refused, which is noted.
+fn document<T: DeserializeOwned + Check>(
+    column: &str,
+    json: Option<&Value>,
+    check: &mut RowCheck<'_>,
+) -> Option<T> {
+    check.document(column, json?)
 }
 
 /// A gateway that shards by host looks up a request by its whole host, so no pattern would ever be found.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use auth::{ApiKeyRow, ConsumerRow, JwtProviderRow};
-pub use routing::{GatewayRow, RoutePolicyRow, RouteRow, RouteUpstreamRow};
+pub use routing::{GatewayRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow};
 pub use upstreams::{EndpointRow, UpstreamRow};
 
 /// Everything that is configured, a list for each table, each in the order of its primary key.
@@ -25,6 +25,9 @@ pub struct Rows {
     pub routes: Vec<RouteRow>,
     /// Table `route_upstreams`.
     pub route_upstreams: Vec<RouteUpstreamRow>,
+    /// Table `route_mirrors`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub route_mirrors: Vec<RouteMirrorRow>,
     /// Table `route_policies`.
     pub route_policies: Vec<RoutePolicyRow>,
     /// Table `jwt_providers`.
@@ -44,6 +47,7 @@ impl Default for Rows {
             endpoints: Vec::new(),
             routes: Vec::new(),
             route_upstreams: Vec::new(),
+            route_mirrors: Vec::new(),
             route_policies: Vec::new(),
             jwt_providers: Vec::new(),
             consumers: Vec::new(),

@@ -1,37 +1,18 @@
 //! What becomes of the requests of a route.
 
-use std::num::NonZeroU32;
+use envoy_types::pb::envoy::config::{core::v3::HeaderValueOption, route::v3::route::Action};
 
-use envoy_types::pb::envoy::config::route::v3::{
-    RouteAction, WeightedCluster, route_action::ClusterSpecifier, weighted_cluster::ClusterWeight,
-};
+use super::{answer, forward, redirect};
+use crate::model::{self, Route};
 
-use crate::{
-    model::{Route, UpstreamName},
-    translate::proto,
-};
-
-/// They go to an upstream.
-pub(super) fn forward(route: &Route) -> RouteAction {
-    RouteAction {
-        cluster_specifier: Some(clusters(route)),
-        timeout: proto::duration(route.timeout),
-        ..RouteAction::default()
+/// The action of a route, and headers that its answers have because of it.
+pub(super) fn of(route: &Route) -> (Action, Vec<HeaderValueOption>) {
+    if let Some(maintenance) = &route.maintenance {
+        return answer::maintenance(maintenance);
     }
-}
-
-fn clusters(route: &Route) -> ClusterSpecifier {
-    let mut names = route.targets.keys();
-    if let (Some(only), None) = (names.next(), names.next()) {
-        return ClusterSpecifier::Cluster(only.to_string());
+    match &route.action {
+        model::Action::Forward(to) => (Action::Route(forward::to(to, &route.path)), Vec::new()),
+        model::Action::Redirect(to) => (Action::Redirect(redirect::to(to, &route.path)), Vec::new()),
+        model::Action::Respond(response) => answer::response(response),
     }
-    let weight = |(name, weight): (&UpstreamName, &NonZeroU32)| ClusterWeight {
-        name: name.to_string(),
-        weight: proto::number(weight.get()),
-        ..ClusterWeight::default()
-    };
-    ClusterSpecifier::WeightedClusters(WeightedCluster {
-        clusters: route.targets.iter().map(weight).collect(),
-        ..WeightedCluster::default()
-    })
 }
