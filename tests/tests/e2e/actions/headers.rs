@@ -17,7 +17,8 @@ async fn headers_are_set_added_and_removed_on_both_ways() {
         Answer::default().header("x-set", "theirs").header("x-add", "theirs").header("x-gone", "theirs"),
     );
     let changes = json!({
-        "set": {"x-set": "100%% of %ROUTE_NAME%", "x-from": "%REQ(x-client)%/%REQ(:method)%", "x-none": "%REQ(x-nothing)%"},
+        "set": {"x-set": "100%% of %ROUTE_NAME%", "x-from": "%REQ(x-client)%/%REQ(:method)%", "x-none": "%REQ(x-nothing)%",
+            "x-rest": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %PROTOCOL% %START_TIME%"},
         "add": {"x-add": "ours"},
         "remove": ["x-gone"],
     });
@@ -36,6 +37,7 @@ async fn headers_are_set_added_and_removed_on_both_ways() {
         assert_eq!(values("x-set"), ["100% of r"]);
         assert_eq!(values("x-add"), ["theirs", "ours"]);
         assert_eq!(values("x-from"), ["me/GET"]);
+        assert!(values("x-rest")[0].starts_with("127.0.0.1 HTTP/1.1 20"), "{headers:?}");
         assert_eq!(values("x-gone"), [""; 0]);
         assert_eq!(values("x-none"), [""; 0]);
     }

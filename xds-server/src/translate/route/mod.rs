@@ -10,6 +10,8 @@ mod matching;
 mod prefix;
 mod redirect;
 mod retry;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

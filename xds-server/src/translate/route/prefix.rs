@@ -41,3 +41,28 @@ pub(super) fn quote(text: &str) -> String {
     }
     quoted
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Path;
+
+    /// `prefix` for a plain replacement, `regex -> substitution` for another.
+    fn replaced(path: &str, with: &str) -> String {
+        match replace(&PathMatch::Prefix(Path::parse(path).unwrap()), with) {
+            Replacement::Prefix(prefix) => prefix,
+            Replacement::Regex(regex) => {
+                format!("{} -> {}", regex.pattern.unwrap().regex, regex.substitution)
+            }
+        }
+    }
+
+    #[test]
+    fn segments_stay_whole() {
+        assert_eq!(replaced("/api", "/v2"), "/v2");
+        assert_eq!(replaced("/api/", "/v2"), "/v2/");
+        assert_eq!(replaced("/", "/v2"), "/v2/");
+        assert_eq!(replaced("/api", "/"), "^/api/? -> /");
+        assert_eq!(replaced("/a.b", r"/\1/"), r"^/a\.b/? -> /\\1/");
+    }
+}
