@@ -14,7 +14,6 @@ use crate::model::{HostPattern, Method};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cors {
     /// The origins, 1 to 64: `https://app.example.com`, `https://*.example.com` for every subdomain, or `*` for any.
-    #[cfg_attr(feature = "schema", schemars(with = "BTreeSet<String>"))]
     pub origins: BTreeSet<Origin>,
     /// Methods that such a page may use; without any, those of the route, and for a route of any method GET, HEAD, POST,
     /// PUT, PATCH and DELETE.
@@ -40,6 +39,7 @@ pub struct Cors {
 /// Origins (RFC 6454 section 6.2).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Origin {
     /// Any.
     Any,

@@ -8,6 +8,7 @@ use super::headers::check_token;
 /// What of a request chooses its endpoint, where the upstream balances by hash.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Document")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HashKey {
     /// The value of a header.
     Header(String),
@@ -27,9 +28,8 @@ pub enum HashKey {
 }
 
 /// A key as it is written: exactly one of `header`, `cookie`, `address` and `query` is set.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[derive(Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Document {
     /// Name of a header, in lower case.

@@ -8,6 +8,7 @@ use crate::model::HostPattern;
 /// Where clients are sent: to the URL that they asked for, with these parts replaced. At least one part is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Document")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Redirect {
     /// The scheme.
     pub scheme: Option<Scheme>,
@@ -25,6 +26,7 @@ pub struct Redirect {
 
 /// What takes the place of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RedirectPath {
     /// This, with a query or without.
     Whole(String),
@@ -46,6 +48,7 @@ pub enum Scheme {
 /// The status of a redirect (RFC 9110 section 15.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "u16")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RedirectStatus {
     /// 301: for good; a POST may become a GET.
     MovedPermanently,
@@ -81,7 +84,6 @@ struct Document {
     prefix: Option<String>,
     /// 301, 302, 303, 307 or 308; 302 without one.
     #[serde(default = "found")]
-    #[cfg_attr(feature = "schema", schemars(with = "u16"))]
     status: RedirectStatus,
     /// Whether the query is left out; `false` without one.
     #[serde(default)]

@@ -120,15 +120,16 @@ impl RetryOn {
         matches!(self, Self::ConnectFailure | Self::RefusedStream | Self::ResetBeforeRequest)
     }
 
-    /// The outcomes after which any method may be sent again that are part of this one.
+    /// What of this outcome is such that any method may be sent again.
     const fn before_processing(self) -> &'static [Self] {
+        const ALL: [RetryOn; 3] =
+            [RetryOn::ResetBeforeRequest, RetryOn::ConnectFailure, RetryOn::RefusedStream];
         match self {
-            // Envoy's documentation of x-envoy-retry-on: both include these two.
-            Self::ServerError | Self::GatewayError => &[Self::ConnectFailure, Self::RefusedStream],
-            Self::Reset => &[Self::ResetBeforeRequest],
+            // To Envoy each of them includes every way to get no answer.
+            Self::ServerError | Self::GatewayError | Self::Reset => &ALL,
+            Self::ResetBeforeRequest => &[Self::ResetBeforeRequest],
             Self::ConnectFailure => &[Self::ConnectFailure],
             Self::RefusedStream => &[Self::RefusedStream],
-            Self::ResetBeforeRequest => &[Self::ResetBeforeRequest],
             _ => &[],
         }
     }

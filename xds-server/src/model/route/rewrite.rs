@@ -11,6 +11,7 @@ use super::{
 /// What the upstream sees as path and host; by default, what the client sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Document")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rewrite {
     /// The path.
     pub path: Option<PathRewrite>,
@@ -20,6 +21,7 @@ pub struct Rewrite {
 
 /// What takes the place of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum PathRewrite {
     /// The path, with this in the place of what the route's path matched.
     Prefix(String),
@@ -27,6 +29,7 @@ pub enum PathRewrite {
 
 /// What takes the place of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HostRewrite {
     /// This.
     Literal(String),

@@ -379,3 +379,16 @@ fn a_hash_key_is_one_thing_of_a_request() {
     let cookie = HashKey::Cookie { name: "SID".to_owned(), ttl_seconds: None, path: None };
     assert_eq!(forward.hash_on, [cookie, HashKey::Address]);
 }
+
+#[cfg(feature = "schema")]
+#[test]
+fn the_schema_of_a_document_is_that_of_what_is_written() {
+    let properties = |schema: schemars::Schema| {
+        schema.get("properties").unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(properties(schemars::schema_for!(HashKey)), "address cookie header path query ttl_seconds");
+    assert_eq!(
+        properties(schemars::schema_for!(Redirect)),
+        "host path port prefix scheme status strip_query"
+    );
+}

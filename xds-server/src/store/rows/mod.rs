@@ -110,6 +110,17 @@ mod tests {
     }
 
     #[test]
+    fn a_route_that_has_nothing_new_is_written_as_before_so_that_its_release_stays_the_same() {
+        let row = crate::model::sample::route("r", "/");
+        let json = serde_json::to_value(&row).unwrap();
+        let fields: Vec<_> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let before =
+            ["gateways", "hosts", "methods", "name", "path_exact", "path_prefix", "priority", "timeout_ms"];
+        assert_eq!(fields, before);
+        assert!(!Rows::default().to_json().contains("route_mirrors"));
+    }
+
+    #[test]
     fn the_digest_depends_on_content_and_not_on_the_order_of_json() {
         let digest = |json: &str| provider(serde_json::from_str(json).unwrap()).digest();
         assert_eq!(digest(r#"{"a":1,"b":2}"#), digest(r#"{"b":2,"a":1}"#));

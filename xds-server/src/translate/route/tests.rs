@@ -36,7 +36,10 @@ fn a_route_is_one_of_envoys_unless_its_methods_differ_in_retries() {
     };
     assert_eq!(encoded(|_| ()).len(), 1);
     assert_eq!(retried(&["5xx"], &["GET", "PUT"]), ["5xx"]);
-    assert_eq!(retried(&["5xx"], &["GET", "POST"]), ["connect-failure,refused-stream", "5xx"]);
+    assert_eq!(
+        retried(&["5xx"], &["GET", "POST"]),
+        ["reset-before-request,connect-failure,refused-stream", "5xx"]
+    );
     assert_eq!(retried(&["unavailable"], &[]), ["", "unavailable"]);
     assert_eq!(retried(&["connect-failure"], &[]), ["connect-failure"]);
 }
