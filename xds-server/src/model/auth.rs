@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ferrox_policy::{
     Check,
-    auth::{Algorithm, AuthConfig, ClaimRule, Consumer, JwkSet, JwtProvider},
+    auth::{Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider},
 };
 use serde_json::Value;
 
@@ -53,7 +53,7 @@ fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtP
     let algorithms = parse_algorithms(&row.algorithms, check);
     let max_lifetime_seconds =
         row.max_lifetime_seconds.map(|seconds| check.number("max_lifetime_seconds", seconds, 1..=i32::MAX));
-    let claims = parse_claims(&row.claims, check);
+    let claims = check.list("claims", &row.claims);
     let provider = JwtProvider {
         name: row.name.clone(),
         issuer: row.issuer.clone(),
@@ -82,19 +82,6 @@ fn parse_algorithms(names: &[String], check: &mut RowCheck<'_>) -> Option<Vec<Al
         check.keep(format!("algorithms[{index}]"), known)
     };
     let parsed: Vec<_> = names.iter().enumerate().map(parse).collect();
-    parsed.into_iter().collect()
-}
-
-fn parse_claims(rules: &Value, check: &mut RowCheck<'_>) -> Option<Vec<ClaimRule>> {
-    let Value::Array(rules) = rules else {
-        check.refuse("claims", "must be a list of {claim, is}");
-        return None;
-    };
-    let parsed: Vec<_> = rules
-        .iter()
-        .enumerate()
-        .map(|(index, rule)| check.document(&format!("claims[{index}]"), rule))
-        .collect();
     parsed.into_iter().collect()
 }
 
