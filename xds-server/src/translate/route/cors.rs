@@ -66,8 +66,8 @@ fn matcher(pattern: MatchPattern) -> StringMatcher {
 /// The route that the preflights of a route take (WHATWG Fetch section 3.2.2). They are OPTIONS, which the route itself
 /// may not serve, and have neither the headers nor the credentials of the request that they ask about.
 ///
-/// It has the policies of the route all the same: the filter comes before them, and what it does not take for a preflight
-/// (an empty `origin`) must not pass them by.
+/// It has the policies of the route all the same: the filter comes before them, and what it would not take for a preflight
+/// must not pass them by.
 pub(super) fn preflight(route: &Route) -> Route {
     let matched = route.r#match.clone().unwrap_or_default();
     let method = matched.headers.iter().find(|header| header.name == METHOD);
@@ -83,13 +83,25 @@ pub(super) fn preflight(route: &Route) -> Route {
         ..HeaderMatcher::default()
     };
     Route {
-        r#match: Some(RouteMatch { headers: vec![options, is_there("origin"), asked], ..matched }),
+        r#match: Some(RouteMatch { headers: vec![options, origin_is_there(), asked], ..matched }),
         ..route.clone()
     }
 }
 
 const METHOD: &str = ":method";
 const ASKED_METHOD: &str = "access-control-request-method";
+
+/// As the filter sees it, so that it answers whatever takes this route: an origin has no comma, and is not empty.
+fn origin_is_there() -> HeaderMatcher {
+    let origin = RegexMatcher { regex: "^[^,]+$".to_owned(), ..RegexMatcher::default() };
+    HeaderMatcher {
+        name: "origin".to_owned(),
+        header_match_specifier: Some(HeaderMatchSpecifier::StringMatch(matcher(MatchPattern::SafeRegex(
+            origin,
+        )))),
+        ..HeaderMatcher::default()
+    }
+}
 
 fn is_there(name: &str) -> HeaderMatcher {
     HeaderMatcher {
