@@ -62,6 +62,8 @@ create table route_mirrors (
 );
 comment on table route_mirrors is
     'Upstreams that get a copy of the requests of a route; what they answer is thrown away';
+comment on column route_mirrors.route is 'The route';
+comment on column route_mirrors.upstream is 'The upstream that gets the copies';
 comment on column route_mirrors.percent is 'How many of a hundred requests are copied: 1 to 100';
 
 create trigger record_insert after insert on route_mirrors referencing new table as new_rows

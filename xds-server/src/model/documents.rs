@@ -7,6 +7,8 @@ use ferrox_policy::{
 };
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
+use super::{Compression, Cors, HashKey, HeaderChanges, Maintenance, Redirect, Response, Retry, Rewrite};
+
 /// A kind of document in a JSON column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Document {
@@ -35,6 +37,16 @@ impl Document {
 #[must_use]
 pub fn documents() -> Vec<Document> {
     vec![
+        Document::new::<Maintenance>("routes", "maintenance"),
+        Document::new::<Redirect>("routes", "redirect"),
+        Document::new::<Response>("routes", "response"),
+        Document::new::<Rewrite>("routes", "rewrite"),
+        Document::new::<Retry>("routes", "retry"),
+        Document::new::<HeaderChanges>("routes", "request_headers"),
+        Document::new::<HeaderChanges>("routes", "response_headers"),
+        Document::new::<Cors>("routes", "cors"),
+        Document::new::<Compression>("routes", "compression"),
+        Document::new::<Vec<HashKey>>("routes", "hash_on"),
         Document::of::<AuthPolicy>("kind = 'auth'", "route_policies", "policy"),
         Document::of::<RateLimitPolicy>("kind = 'rate_limit'", "route_policies", "policy"),
         Document::of::<CachePolicy>("kind = 'cache'", "route_policies", "policy"),

@@ -9,9 +9,8 @@ use super::headers::check_token;
 use crate::model::{HostPattern, Method};
 
 /// Which pages of other origins may read answers.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cors {
     /// The origins, 1 to 64: `https://app.example.com`, `https://*.example.com` for every subdomain, or `*` for any.
     pub origins: BTreeSet<Origin>,
@@ -37,9 +36,8 @@ pub struct Cors {
 }
 
 /// Origins (RFC 6454 section 6.2).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "String")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Origin {
     /// Any.
     Any,

@@ -6,9 +6,8 @@ use serde::Deserialize;
 use super::headers::check_token;
 
 /// What of a request chooses its endpoint, where the upstream balances by hash.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Document")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum HashKey {
     /// The value of a header.
     Header(String),
@@ -28,9 +27,8 @@ pub enum HashKey {
 }
 
 /// A key as it is written: exactly one of `header`, `cookie`, `address` and `query` is set.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Document {
     /// Name of a header, in lower case.
     header: Option<String>,

@@ -10,9 +10,8 @@ use serde::Deserialize;
 /// A value may have the variables `%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%`, `%PROTOCOL%`, `%ROUTE_NAME%`,
 /// `%START_TIME%` and `%REQ(name)%`, a header of the request; any other `%` is written `%%`. A header whose value comes out
 /// empty is left out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeaderChanges {
     /// Values by name in lower case, in the place of any that is there: at most 64.
     pub set: BTreeMap<String, String>,

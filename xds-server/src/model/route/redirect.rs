@@ -6,9 +6,8 @@ use serde::Deserialize;
 use crate::model::HostPattern;
 
 /// Where clients are sent: to the URL that they asked for, with these parts replaced. At least one part is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Document")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Redirect {
     /// The scheme.
     pub scheme: Option<Scheme>,
@@ -25,8 +24,7 @@ pub struct Redirect {
 }
 
 /// What takes the place of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 pub enum RedirectPath {
     /// This, with a query or without.
     Whole(String),
@@ -35,9 +33,8 @@ pub enum RedirectPath {
 }
 
 /// A scheme.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Scheme {
     /// In clear text.
     Http,
@@ -46,9 +43,8 @@ pub enum Scheme {
 }
 
 /// The status of a redirect (RFC 9110 section 15.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "u16")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RedirectStatus {
     /// 301: for good; a POST may become a GET.
     MovedPermanently,
@@ -63,9 +59,8 @@ pub enum RedirectStatus {
 }
 
 /// A redirect as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Document {
     /// `http` or `https`; the request's without one.
     #[serde(default)]

@@ -6,9 +6,8 @@ use ferrox_policy::{Check, Invalid};
 use serde::Deserialize;
 
 /// What Envoy answers by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Response {
     /// The status: 200 to 599.
     pub status: u16,
@@ -21,9 +20,8 @@ pub struct Response {
 }
 
 /// What Envoy answers while a route is being worked on.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Maintenance {
     /// The status: 200 to 599; 503 without one.
     #[serde(default = "unavailable")]

@@ -6,9 +6,8 @@ use ferrox_policy::{Check, Invalid};
 use serde::Deserialize;
 
 /// When a request is sent again. A request with a body above 1 MiB never is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Retry {
     /// After which outcomes.
     #[serde(default)]
@@ -43,9 +42,8 @@ pub struct Retry {
 }
 
 /// A wait that doubles from attempt to attempt, of which a random part is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BackOff {
     /// The first, in milliseconds: 1 to 60000.
     pub base_ms: u32,
@@ -54,9 +52,8 @@ pub struct BackOff {
 }
 
 /// An outcome of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum RetryOn {
     /// A status of 500 or above, or no answer.
     #[serde(rename = "5xx")]

@@ -9,9 +9,8 @@ use super::{
 };
 
 /// What the upstream sees as path and host; by default, what the client sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "Document")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Rewrite {
     /// The path.
     pub path: Option<PathRewrite>,
@@ -20,16 +19,14 @@ pub struct Rewrite {
 }
 
 /// What takes the place of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 pub enum PathRewrite {
     /// The path, with this in the place of what the route's path matched.
     Prefix(String),
 }
 
 /// What takes the place of a host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, schemars::JsonSchema)]
 pub enum HostRewrite {
     /// This.
     Literal(String),
@@ -40,9 +37,8 @@ pub enum HostRewrite {
 }
 
 /// A rewrite as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 struct Document {
     /// What takes the place of the route's path at the beginning of the request's; the path is kept without one.
     #[serde(default)]

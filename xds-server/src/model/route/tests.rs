@@ -380,7 +380,6 @@ fn a_hash_key_is_one_thing_of_a_request() {
     assert_eq!(forward.hash_on, [cookie, HashKey::Address]);
 }
 
-#[cfg(feature = "schema")]
 #[test]
 fn the_schema_of_a_document_is_that_of_what_is_written() {
     let properties = |schema: schemars::Schema| {
