@@ -2,8 +2,9 @@
 //!
 //! Data goes one way: [`store`] reads rows, [`model`] checks them, [`translate`] makes resources of them, a
 //! [`snapshot`] holds the resources, [`publish`] drives these four, [`xds`] carries snapshots to proxies,
-//! [`nodes`] keeps the books on the proxies, [`breakers`] asks them how their breakers are, [`csds`] shows them to standard tools, and [`admin`] and [`cli`] show it
-//! all to people.
+//! [`nodes`] keeps the books on the proxies, [`breakers`] asks them how their breakers are, [`csds`] shows them to
+//! standard tools, and [`admin`] and [`cli`] show it all to people. [`secrets`] keeps private keys unreadable in the
+//! rows.
 
 pub mod admin;
 pub mod breakers;
@@ -13,6 +14,7 @@ pub mod metrics;
 pub mod model;
 pub mod nodes;
 pub mod publish;
+pub mod secrets;
 pub mod snapshot;
 pub mod store;
 pub mod translate;

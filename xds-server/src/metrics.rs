@@ -1,5 +1,7 @@
 //! What the server counts, for Prometheus.
 
+use std::collections::BTreeMap;
+
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge},
@@ -22,6 +24,12 @@ pub struct Metrics {
     sent: Family<KindLabel, Counter>,
     accepted: Family<KindLabel, Counter>,
     refused: Family<KindLabel, Counter>,
+    certificate_not_after: Family<CertificateLabel, Gauge>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabel {
+    certificate: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,6 +53,22 @@ impl Metrics {
         registry.register("responses_sent", "Responses sent to nodes", self.sent.clone());
         registry.register("responses_accepted", "Responses that nodes accepted", self.accepted.clone());
         registry.register("responses_refused", "Responses that nodes refused", self.refused.clone());
+        registry.register(
+            "certificate_not_after_seconds",
+            "When each certificate that listeners show expires, in seconds since 1970",
+            self.certificate_not_after.clone(),
+        );
+    }
+
+    /// The certificates that listeners show now, with their expiry, and those that they no longer do.
+    pub(crate) fn certificates(&self, gone: impl Iterator<Item = String>, shown: &BTreeMap<String, i64>) {
+        for certificate in gone {
+            self.certificate_not_after.remove(&CertificateLabel { certificate });
+        }
+        for (certificate, expiry) in shown {
+            let label = CertificateLabel { certificate: certificate.clone() };
+            self.certificate_not_after.get_or_create(&label).set(*expiry);
+        }
     }
 
     pub(crate) fn sent(&self, kind: &'static str) {

@@ -44,8 +44,13 @@ fn filters_are_as_reviewed() {
 }
 
 #[test]
-fn the_listener_is_as_reviewed() {
-    compare("listener.txt", "ferrox", Kind::Listener);
+fn listeners_are_as_reviewed() {
+    compare("listeners.txt", "ferrox", Kind::Listener);
+}
+
+#[test]
+fn the_listener_of_a_gateway_without_one_is_as_reviewed() {
+    compare("listener.txt", "edge", Kind::Listener);
 }
 
 #[test]

@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn only_upstreams_of_the_model_are_kept() {
-        let model = Model::parse(&sample::sound()).unwrap();
+        let model = Model::parse(&sample::sound(), &sample::keyring()).unwrap();
         let mut book = book(&["a"]);
         book.answered(&proxy("a"), &stats(0), &model, 100);
         let breakers = &book.entry(&proxy("a")).unwrap().breakers;
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_silence_does_not_change_since_when_a_breaker_is_open() {
-        let model = Model::parse(&sample::sound()).unwrap();
+        let model = Model::parse(&sample::sound(), &sample::keyring()).unwrap();
         let mut book = book(&["a"]);
         book.answered(&proxy("a"), &stats(0), &model, 100);
         book.failed(&proxy("a"), "it sleeps".to_owned());
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn the_answer_of_a_proxy_that_has_gone_is_dropped() {
-        let model = Model::parse(&sample::sound()).unwrap();
+        let model = Model::parse(&sample::sound(), &sample::keyring()).unwrap();
         let mut book = book(&["a"]);
         book.answered(&proxy("b"), &stats(0), &model, 100);
         book.failed(&proxy("b"), "it went".to_owned());

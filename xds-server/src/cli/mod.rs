@@ -1,12 +1,16 @@
 //! The command `ferrox`.
 
+mod certificate;
 mod check;
+mod encryption;
 mod serve;
 mod tls;
 
 use std::{fmt, process::ExitCode, str::FromStr};
 
 use clap::{Parser, Subcommand};
+
+use self::encryption::EncryptionKeys;
 
 /// The control plane of Ferrox.
 #[derive(Debug, Parser)]
@@ -22,6 +26,11 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Check the rows in PostgreSQL and change nothing; exit status 1 if they make no sense
     Check(check::Check),
+    /// Certificates that listeners show
+    #[command(subcommand)]
+    Certificate(certificate::Certificate),
+    /// Print a new key for FERROX_ENCRYPTION_KEYS
+    EncryptionKey,
 }
 
 /// Runs the command line of this process.
@@ -29,6 +38,8 @@ pub async fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run().await,
         Command::Check(check) => check.run().await,
+        Command::Certificate(certificate) => certificate.run().await,
+        Command::EncryptionKey => encryption::print_new(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -50,6 +61,10 @@ enum CliError {
     Store(#[from] crate::store::StoreError),
     #[error(transparent)]
     Tls(#[from] tls::TlsError),
+    #[error("encryption keys (FERROX_ENCRYPTION_KEYS): {0}")]
+    EncryptionKeys(crate::secrets::SecretError),
+    #[error(transparent)]
+    Certificate(#[from] certificate::CertificateError),
     #[error("the rows make no sense:\n{}", .0.join("\n"))]
     Problems(Vec<String>),
     #[error("cannot handle signals: {0}")]

@@ -14,7 +14,7 @@ use tonic::{
 };
 use tracing_subscriber::EnvFilter;
 
-use super::{CliError, DatabaseUrl, tls::XdsTls};
+use super::{CliError, DatabaseUrl, EncryptionKeys, tls::XdsTls};
 use crate::{
     admin::Admin,
     breakers::{Breakers, Rounds},
@@ -38,6 +38,8 @@ pub(super) struct Serve {
     /// Where the rows are, `postgres://…`
     #[arg(long, env = "FERROX_DATABASE_URL", hide_env_values = true)]
     database_url: DatabaseUrl,
+    #[command(flatten)]
+    encryption_keys: EncryptionKeys,
     /// Address of the xDS server, which proxies connect to
     #[arg(long, env = "FERROX_XDS_LISTEN", default_value = "127.0.0.1:18000")]
     xds_listen: SocketAddr,
@@ -85,6 +87,7 @@ impl Serve {
     pub(super) async fn run(self) -> Result<(), CliError> {
         self.start_log();
         let xds_server = self.xds_tls.server()?;
+        let keyring = self.encryption_keys.keyring()?;
         let store = Store::connect(self.database_url.expose())?;
         let (xds, xds_address) = listen("--xds-listen", self.xds_listen).await?;
         let (admin, admin_address) = listen("--admin-listen", self.admin_listen).await?;
@@ -96,7 +99,7 @@ impl Serve {
         let (sender, releases) = watch::channel(None);
         let settings =
             Settings { listener: self.listener, wasm_dir: self.wasm_dir.clone(), sidecar: self.sidecar };
-        let publisher = Publisher::new(store, settings, self.merge(), sender, publication.clone());
+        let publisher = Publisher::new(store, keyring, settings, self.merge(), sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);
         let discovery = Discovery::new(releases.clone(), observer, grace);

@@ -1,9 +1,11 @@
 //! The checked configuration: what rows mean, in types that cannot hold what Envoy or the filters would refuse.
 
 mod auth;
+mod certificate;
 mod documents;
 mod gateway;
 mod host;
+mod listener;
 mod method;
 mod name;
 mod overlap;
@@ -19,11 +21,13 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use ferrox_policy::auth::AuthConfig;
 
+pub use certificate::{Certificate, Expiry, Unfit};
 pub use documents::{Document, documents};
 pub use gateway::{Gateway, Sharding};
 pub use host::HostPattern;
+pub use listener::{Certificates, Cidr, ClientAddress, Limits, Listener, Protocol};
 pub use method::Method;
-pub use name::{GatewayName, RouteName, UpstreamName};
+pub use name::{CertificateName, GatewayName, ListenerName, RouteName, UpstreamName};
 pub use path::{Path, PathMatch};
 pub use policies::Policies;
 pub use problem::Problem;
@@ -35,7 +39,7 @@ pub use route::{
 pub use upstream::{Breaker, Upstream};
 
 use self::{route::References, selection::Selection};
-use crate::store::Rows;
+use crate::{secrets::Keyring, store::Rows};
 
 /// A whole configuration in which every reference leads somewhere and every policy works.
 #[derive(Clone, PartialEq)]
@@ -44,22 +48,30 @@ pub struct Model {
     upstreams: BTreeMap<UpstreamName, Arc<Upstream>>,
     routes: BTreeMap<RouteName, Arc<Route>>,
     auth: Arc<AuthConfig>,
+    listeners: BTreeMap<ListenerName, Arc<Listener>>,
+    certificates: BTreeMap<CertificateName, Arc<Certificate>>,
 }
 
 impl Model {
-    /// Checks rows.
+    /// Checks rows, in which secrets are encrypted with keys of the keyring.
     ///
     /// # Errors
     /// Everything that is wrong with them, not only the first thing.
-    pub fn parse(rows: &Rows) -> Result<Self, Vec<Problem>> {
+    pub fn parse(rows: &Rows, keyring: &Keyring) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let gateways = gateway::parse_all(rows, &mut problems);
         let selection = Selection::all(rows);
         let upstreams = upstream::parse_all(&selection, &mut problems);
-        let routes = route::parse_all(&selection, &References::new(rows, &gateways), &mut problems);
+        let references = References::new(rows, &gateways);
+        let routes = route::parse_all(&selection, &references, &mut problems);
         overlap::check(&routes, &mut problems);
         let auth = Arc::new(auth::parse(rows, &mut problems));
-        if problems.is_empty() { Ok(Self { gateways, upstreams, routes, auth }) } else { Err(problems) }
+        let certificates = certificate::parse_all(rows, keyring, &mut problems);
+        let listeners = listener::parse_all(rows, &references, &certificates, &mut problems);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self { gateways, upstreams, routes, auth, listeners, certificates })
     }
 
     /// The gateways by name.
@@ -94,6 +106,28 @@ impl Model {
         self.routes.values().filter(move |route| route.gateways.contains(gateway))
     }
 
+    /// The listeners by name. One is the same `Arc` in a model and its successor if it has not changed.
+    pub fn listeners(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        self.listeners.values()
+    }
+
+    /// The listeners of a gateway, by name. None: it listens where the settings say.
+    pub fn listeners_of(&self, gateway: &GatewayName) -> impl Iterator<Item = &Arc<Listener>> {
+        self.listeners.values().filter(move |listener| listener.gateways.contains(gateway))
+    }
+
+    /// The certificates by name, with their keys. One is the same `Arc` in a model and its successor if it has not
+    /// changed.
+    pub fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
+        self.certificates.values()
+    }
+
+    /// A certificate. Each that a listener names is there.
+    #[must_use]
+    pub fn certificate(&self, name: &CertificateName) -> Option<&Arc<Certificate>> {
+        self.certificates.get(name)
+    }
+
     /// Who may issue tokens and who holds API keys. Keys of providers may be secret.
     #[must_use]
     pub fn auth(&self) -> &AuthConfig {
@@ -109,6 +143,8 @@ impl fmt::Debug for Model {
             .field("gateways", &self.gateways)
             .field("upstreams", &self.upstreams)
             .field("routes", &self.routes)
+            .field("listeners", &self.listeners)
+            .field("certificates", &self.certificates)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! Names of gateways, upstreams and routes.
+//! Names of gateways, upstreams, routes, listeners and certificates.
 
 use std::{borrow::Borrow, fmt};
 
@@ -52,6 +52,15 @@ name! {
 name! {
     /// Name of a route, here and in Envoy.
     RouteName
+}
+name! {
+    /// Name of a listener. It has no `_`, so that what it is called in Envoy, which has one, is never the name of an
+    /// upstream.
+    ListenerName
+}
+name! {
+    /// Name of a certificate, and of its secret in Envoy.
+    CertificateName
 }
 
 /// 1 to 63 of `a-z`, `0-9`, `.` and `-`, beginning and ending with a letter or digit.

@@ -1,6 +1,6 @@
 //! Why rows were refused.
 
-use std::{fmt, ops::RangeInclusive};
+use std::{collections::BTreeSet, fmt, ops::RangeInclusive};
 
 use ferrox_policy::{Check, Invalid};
 use serde::{Serialize, de::DeserializeOwned};
@@ -81,6 +81,25 @@ impl<'a> RowCheck<'a> {
         range: RangeInclusive<i32>,
     ) -> Option<u32> {
         value.and_then(|value| self.number(field, value, range))
+    }
+
+    /// Parses each member of a list, none of which may mean the same as another.
+    pub(super) fn set<T: Ord>(
+        &mut self,
+        field: &str,
+        list: &[String],
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> BTreeSet<T> {
+        let mut set = BTreeSet::new();
+        for (index, text) in list.iter().enumerate() {
+            let refused = match parse(text).map(|value| set.insert(value)) {
+                Ok(true) => continue,
+                Ok(false) => format!("'{text}' stands twice"),
+                Err(reason) => reason,
+            };
+            self.refuse(format!("{field}[{index}]"), refused);
+        }
+        set
     }
 
     /// What a JSON document in a column says; `None` when it was refused, which is noted.

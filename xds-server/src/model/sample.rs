@@ -1,9 +1,17 @@
 //! Rows for tests.
 
+use std::sync::LazyLock;
+
+use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, date_time_ymd};
 use serde_json::{Value, json};
 
-use crate::store::{
-    EndpointRow, GatewayRow, JwtProviderRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
+use super::Certificate;
+use crate::{
+    secrets::{EncryptionKey, Keyring, Secret},
+    store::{
+        CertificateRow, EndpointRow, GatewayRow, JwtProviderRow, ListenerRow, RoutePolicyRow, RouteRow,
+        RouteUpstreamRow, Rows, UpstreamRow,
+    },
 };
 
 pub(crate) fn upstream(name: &str) -> UpstreamRow {
@@ -73,6 +81,75 @@ pub(crate) fn provider(name: &str, issuer: &str) -> JwtProviderRow {
         allow_missing_exp: false,
         max_lifetime_seconds: None,
         claims: json!([]),
+    }
+}
+
+/// The keys that [`certificate`] encrypts with.
+pub(crate) fn keyring() -> Keyring {
+    static KEYRING: LazyLock<Keyring> =
+        LazyLock::new(|| EncryptionKey::generate().unwrap().expose().parse().unwrap());
+    KEYRING.clone()
+}
+
+/// A new certificate for DNS names until 2126, with a new key.
+pub(crate) fn certificate(name: &str, dns_names: &[&str]) -> CertificateRow {
+    let Pair { chain, key } = Pair::new(dns_names);
+    Certificate::new(name, chain, Secret::from(key.into_bytes())).unwrap().to_row(&keyring()).unwrap()
+}
+
+/// A certificate and its key in PEM form.
+pub(crate) struct Pair {
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl Pair {
+    pub(crate) fn new(dns_names: &[&str]) -> Self {
+        Self::of(dns_names, KeyPair::generate().unwrap())
+    }
+
+    pub(crate) fn ed25519(dns_names: &[&str]) -> Self {
+        Self::of(dns_names, KeyPair::generate_for(&PKCS_ED25519).unwrap())
+    }
+
+    fn of(dns_names: &[&str], key: KeyPair) -> Self {
+        let names: Vec<_> = dns_names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params.not_after = date_time_ymd(2126, 1, 31);
+        Self { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    }
+}
+
+/// A listener of clear text with defaults for everything.
+pub(crate) fn listener(name: &str, port: i32) -> ListenerRow {
+    ListenerRow {
+        name: name.to_owned(),
+        gateways: vec!["ferrox".to_owned()],
+        address: "0.0.0.0".to_owned(),
+        port,
+        protocol: "http".to_owned(),
+        http2: true,
+        certificates: Vec::new(),
+        default_certificate: None,
+        redirect_https_port: None,
+        trusted_hops: 0,
+        proxy_protocol: false,
+        trusted_proxies: Vec::new(),
+        idle_timeout_ms: 3_600_000,
+        stream_idle_timeout_ms: 300_000,
+        request_headers_timeout_ms: 10_000,
+        request_timeout_ms: 0,
+        max_request_headers_kb: 60,
+        max_connections: None,
+    }
+}
+
+/// A listener of TLS with these certificates.
+pub(crate) fn https(name: &str, port: i32, certificates: &[&str]) -> ListenerRow {
+    ListenerRow {
+        protocol: "https".to_owned(),
+        certificates: certificates.iter().map(ToString::to_string).collect(),
+        ..listener(name, port)
     }
 }
 

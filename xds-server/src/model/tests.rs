@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::{
-    sample::{gateway, policy, provider, sound, target},
+    sample::{gateway, keyring, policy, provider, sound, target},
     *,
 };
 use crate::store::{ApiKeyRow, ConsumerRow, RouteRow};
@@ -10,7 +10,7 @@ use crate::store::{ApiKeyRow, ConsumerRow, RouteRow};
 fn problems(change: impl FnOnce(&mut Rows)) -> Vec<String> {
     let mut rows = sound();
     change(&mut rows);
-    Model::parse(&rows).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    Model::parse(&rows, &keyring()).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
 fn problem(change: impl FnOnce(&mut Rows)) -> String {
@@ -27,7 +27,7 @@ fn sound_rows_become_a_model() {
     rows.jwt_providers.push(provider("id", "https://id"));
     rows.consumers.push(ConsumerRow { name: "acme".to_owned(), scopes: vec!["read".to_owned()] });
     rows.api_keys.push(ApiKeyRow { sha256: "ab".repeat(32), consumer: "acme".to_owned() });
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
 
     let orders = model.routes().next().unwrap();
     assert_eq!(orders.upstreams().map(UpstreamName::as_str).collect::<Vec<_>>(), ["orders"]);
@@ -266,12 +266,12 @@ fn consumers_and_keys_are_refused_by_row() {
 fn the_order_of_rows_does_not_matter() {
     let mut rows = sound();
     rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];
-    let forwards = Model::parse(&rows).unwrap();
+    let forwards = Model::parse(&rows, &keyring()).unwrap();
     rows.routes.reverse();
     rows.upstreams.reverse();
     rows.jwt_providers.reverse();
     rows.route_upstreams.reverse();
-    assert!(forwards == Model::parse(&rows).unwrap());
+    assert!(forwards == Model::parse(&rows, &keyring()).unwrap());
 }
 
 #[test]

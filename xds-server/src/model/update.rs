@@ -7,13 +7,16 @@ use std::{
 };
 
 use super::{
-    Model, auth, overlap,
+    Model, auth, certificate, listener, overlap,
     problem::Problem,
     route::{self, References},
     selection::Selection,
     upstream,
 };
-use crate::store::{Changed, Rows, Things};
+use crate::{
+    secrets::Keyring,
+    store::{Changed, Rows, Things},
+};
 
 impl Model {
     /// Checks the rows that follow those of this model, in which nothing else has `changed`. What has not is taken from here,
@@ -21,10 +24,10 @@ impl Model {
     ///
     /// # Errors
     /// Everything that is wrong with the rows.
-    pub fn updated(&self, rows: &Rows, changed: &Changed) -> Result<Self, Vec<Problem>> {
+    pub fn updated(&self, rows: &Rows, changed: &Changed, keyring: &Keyring) -> Result<Self, Vec<Problem>> {
         match changed {
-            Changed::Things(things) if self.stands_beside(rows, things) => self.with(rows, things),
-            _ => Self::parse(rows).map(|model| model.sharing(self)),
+            Changed::Things(things) if self.stands_beside(rows, things) => self.with(rows, things, keyring),
+            _ => Self::parse(rows, keyring).map(|model| model.sharing(self)),
         }
     }
 
@@ -36,7 +39,7 @@ impl Model {
         things.gateways.is_empty() && things.jwt_providers.is_empty() && !things.upstreams.iter().any(went)
     }
 
-    fn with(&self, rows: &Rows, things: &Things) -> Result<Self, Vec<Problem>> {
+    fn with(&self, rows: &Rows, things: &Things, keyring: &Keyring) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut model = self.clone();
         let selection = Selection::of(rows, &things.upstreams, &things.routes);
@@ -50,6 +53,14 @@ impl Model {
         if !things.consumers.is_empty() {
             model.auth = Arc::new(auth::parse(rows, &mut problems));
         }
+        if !things.certificates.is_empty() {
+            model.certificates = certificate::parse_all(rows, keyring, &mut problems);
+            share(&mut model.certificates, &self.certificates);
+        }
+        if !things.certificates.is_empty() || !things.listeners.is_empty() {
+            model.listeners = listener::parse_all(rows, &references, &model.certificates, &mut problems);
+            share(&mut model.listeners, &self.listeners);
+        }
         if problems.is_empty() { Ok(model) } else { Err(problems) }
     }
 
@@ -57,6 +68,8 @@ impl Model {
     fn sharing(mut self, earlier: &Self) -> Self {
         share(&mut self.upstreams, &earlier.upstreams);
         share(&mut self.routes, &earlier.routes);
+        share(&mut self.listeners, &earlier.listeners);
+        share(&mut self.certificates, &earlier.certificates);
         self
     }
 }

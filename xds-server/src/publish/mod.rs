@@ -4,6 +4,7 @@
 //! Rows that fail their check change nothing: the last good release stays, also across a restart, and the reason is
 //! shown. While PostgreSQL cannot be reached, what is served stays.
 
+mod expiry;
 mod record;
 mod status;
 
@@ -16,9 +17,10 @@ use tokio::{
 
 pub use status::{Publication, ServedRelease, Status};
 
-use self::record::Recorder;
+use self::{expiry::ExpiryWatch, record::Recorder};
 use crate::{
     model::{Model, Problem},
+    secrets::Keyring,
     snapshot::Gateways,
     store::{Changed, Changes, Heard, NewRelease, Pruner, Rows, Store, StoreError},
     translate::{Settings, Translator},
@@ -44,6 +46,8 @@ pub struct Publisher {
     store: Store,
     pruner: Pruner,
     recorder: Recorder,
+    expiry: ExpiryWatch,
+    keyring: Keyring,
     translator: Translator,
     merge: Merge,
     releases: watch::Sender<Option<Arc<Gateways>>>,
@@ -59,6 +63,7 @@ impl Publisher {
     #[must_use]
     pub fn new(
         store: Store,
+        keyring: Keyring,
         settings: Settings,
         merge: Merge,
         releases: watch::Sender<Option<Arc<Gateways>>>,
@@ -67,6 +72,8 @@ impl Publisher {
         Self {
             pruner: store.pruner(KEEP_CHANGES),
             recorder: Recorder::start(store.clone(), publication.clone()),
+            expiry: ExpiryWatch::start(publication.metrics()),
+            keyring,
             store,
             translator: Translator::new(settings),
             merge,
@@ -131,8 +138,8 @@ impl Publisher {
             return Ok(());
         }
         let checked = match &self.model {
-            Some(model) => model.updated(rows, &changed),
-            None => Model::parse(rows),
+            Some(model) => model.updated(rows, &changed, &self.keyring),
+            None => Model::parse(rows, &self.keyring),
         };
         match checked {
             Ok(model) => {
@@ -154,6 +161,7 @@ impl Publisher {
     fn serve(&mut self, model: Model) -> Vec<String> {
         let gateways = model.gateways().map(|gateway| gateway.name.to_string()).collect();
         if self.model.as_deref() != Some(&model) {
+            self.expiry.serve(&model);
             let resources = self.translator.translate(&model);
             let before = self.releases.borrow().clone().unwrap_or_default();
             self.releases.send_replace(Some(Arc::new(before.succeeded_by(resources))));
@@ -178,7 +186,7 @@ impl Publisher {
             tracing::error!("there is no earlier release, so nothing is served");
             return Ok(());
         };
-        match Model::parse(&rows) {
+        match Model::parse(&rows, &self.keyring) {
             Ok(model) => {
                 let gateways = self.serve(model);
                 self.changed = Changed::Everything;

@@ -60,6 +60,11 @@ impl Publication {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The metrics that show it.
+    pub(super) fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+
     /// The model that is served; `None` before there is one.
     #[must_use]
     pub fn model(&self) -> Option<Arc<Model>> {

@@ -25,6 +25,10 @@ pub struct Things {
     pub jwt_providers: BTreeSet<String>,
     /// Names of consumers.
     pub consumers: BTreeSet<String>,
+    /// Names of listeners.
+    pub listeners: BTreeSet<String>,
+    /// Names of certificates.
+    pub certificates: BTreeSet<String>,
 }
 
 impl Default for Changed {
@@ -51,6 +55,8 @@ impl Changed {
                 things.routes.extend(later.routes);
                 things.jwt_providers.extend(later.jwt_providers);
                 things.consumers.extend(later.consumers);
+                things.listeners.extend(later.listeners);
+                things.certificates.extend(later.certificates);
                 Self::Things(things)
             }
             _ => Self::Everything,
@@ -79,6 +85,8 @@ impl Things {
             "route" => Some(&mut self.routes),
             "jwt_provider" => Some(&mut self.jwt_providers),
             "consumer" => Some(&mut self.consumers),
+            "listener" => Some(&mut self.listeners),
+            "certificate" => Some(&mut self.certificates),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Rows in PostgreSQL: reading them in one piece, hearing of changes and reading those, recording releases.
 
+mod certificates;
 mod changed;
 mod changes;
 mod error;
@@ -24,8 +25,8 @@ pub use prune::Pruner;
 pub use reading::Reading;
 pub use releases::{NewRelease, Release};
 pub use rows::{
-    ApiKeyRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, RouteMirrorRow, RoutePolicyRow,
-    RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
+    ApiKeyRow, CertificateRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, ListenerRow,
+    RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
 };
 
 /// One connection listens, one reads, one is to spare.

@@ -16,6 +16,8 @@ impl Rows {
         replace(&mut self.route_policies, &things.routes, fresh.route_policies, |row| &row.route);
         replace(&mut self.jwt_providers, &things.jwt_providers, fresh.jwt_providers, |row| &row.name);
         replace(&mut self.consumers, &things.consumers, fresh.consumers, |row| &row.name);
+        replace(&mut self.listeners, &things.listeners, fresh.listeners, |row| &row.name);
+        replace(&mut self.certificates, &things.certificates, fresh.certificates, |row| &row.name);
         // The only table that is not sorted by the thing that its rows belong to.
         if !things.consumers.is_empty() {
             self.api_keys.retain(|row| !things.consumers.contains(&row.consumer));

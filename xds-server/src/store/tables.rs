@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use sqlx::{Executor, FromRow, PgConnection, postgres::PgRow};
 
-use super::{Changed, Rows, Things};
+use super::{CertificateRow, Changed, Rows, Things};
 
 /// Waits for whoever empties a table (TRUNCATE) and holds off who would. It must come before the transaction's snapshot
 /// is taken: to an older snapshot an emptied table shows no rows, which they were at no moment together with the others.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let lock =
         "lock table gateways, upstreams, endpoints, routes, route_upstreams, route_mirrors, route_policies, jwt_providers,
-                consumers, api_keys in access share mode";
+                consumers, api_keys, listeners, certificates in access share mode";
     connection.execute(lock).await.map(drop)
 }
 
@@ -26,6 +26,8 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
     let route = of(|things| &things.routes);
     let jwt_provider = of(|things| &things.jwt_providers);
     let consumer = of(|things| &things.consumers);
+    let listener = of(|things| &things.listeners);
+    let certificate = of(|things| &things.certificates);
     Ok(Rows {
         gateways: GATEWAYS.read(connection, gateway.as_deref()).await?,
         upstreams: UPSTREAMS.read(connection, upstream.as_deref()).await?,
@@ -37,7 +39,14 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
         jwt_providers: JWT_PROVIDERS.read(connection, jwt_provider.as_deref()).await?,
         consumers: CONSUMERS.read(connection, consumer.as_deref()).await?,
         api_keys: API_KEYS.read(connection, consumer.as_deref()).await?,
+        listeners: LISTENERS.read(connection, listener.as_deref()).await?,
+        certificates: CERTIFICATES.read(connection, certificate.as_deref()).await?,
     })
+}
+
+/// Every certificate.
+pub(super) async fn certificates(connection: &mut PgConnection) -> Result<Vec<CertificateRow>, sqlx::Error> {
+    CERTIFICATES.read(connection, None).await
 }
 
 /// How a table is read.
@@ -138,4 +147,18 @@ const CONSUMERS: Table = table!(
 const API_KEYS: Table = table!(
     select "encode(sha256, 'hex') as sha256, consumer"
     from "api_keys" of "consumer" order by "api_keys.sha256"
+);
+
+const LISTENERS: Table = table!(
+    select "name, gateways, host(address) as address, port, protocol, http2, certificates, default_certificate,
+            redirect_https_port, trusted_hops, proxy_protocol, trusted_proxies::text[] as trusted_proxies,
+            idle_timeout_ms, stream_idle_timeout_ms, request_headers_timeout_ms, request_timeout_ms,
+            max_request_headers_kb, max_connections"
+    from "listeners" of "name" order by r#"name collate "C""#
+);
+
+const CERTIFICATES: Table = table!(
+    select r#"name, chain, encode(private_key, 'hex') as private_key,
+              to_char(not_after at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as not_after"#
+    from "certificates" of "name" order by r#"name collate "C""#
 );

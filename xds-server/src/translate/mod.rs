@@ -16,25 +16,27 @@ mod proto;
 mod route;
 mod route_configuration;
 mod scope;
+mod secret;
 mod service;
 mod virtual_host;
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::SocketAddr,
     path::PathBuf,
     sync::Arc,
 };
 
 use bytes::Bytes;
+use envoy_types::pb::envoy::config::listener::v3::Listener;
 
 use self::{memo::Memo, policies::PolicyMaps, scope::Scopes, virtual_host::ByHost};
 use crate::{
-    model::{Gateway, GatewayName, Model, Route, Sharding, Upstream},
+    model::{Certificate, Gateway, GatewayName, Model, Route, Sharding, Upstream},
     snapshot::{Kind, Resource},
 };
 
-/// Name of the listener. No upstream can have it: their names have no `_`.
+/// Name of the listener of a gateway without one in the model. No upstream can have it: their names have no `_`.
 pub const LISTENER: &str = "ferrox_listener";
 /// Name of the route configuration.
 pub const ROUTE_CONFIGURATION: &str = "ferrox";
@@ -44,7 +46,7 @@ pub const SIDECAR_CLUSTER: &str = "ferrox_sidecar";
 /// What the resources need to know besides the model: where things are, as each Envoy sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Where Envoy listens for clients.
+    /// Where the Envoys of a gateway listen for clients that has no listener in the model.
     pub listener: SocketAddr,
     /// The folder of `ferrox_auth.wasm`, `ferrox_rate_limit.wasm` and `ferrox_cache_key.wasm`.
     pub wasm_dir: PathBuf,
@@ -58,6 +60,7 @@ pub struct Translator {
     settings: Settings,
     upstreams: Memo<Upstream, [Arc<Resource>; 3]>,
     routes: Memo<Route, Arc<[Bytes]>>,
+    certificates: Memo<Certificate, Arc<Resource>>,
     scopes: BTreeMap<GatewayName, Scopes>,
 }
 
@@ -65,7 +68,13 @@ impl Translator {
     /// A translator of models, all with the same settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, upstreams: Memo::new(), routes: Memo::new(), scopes: BTreeMap::new() }
+        Self {
+            settings,
+            upstreams: Memo::new(),
+            routes: Memo::new(),
+            certificates: Memo::new(),
+            scopes: BTreeMap::new(),
+        }
     }
 
     /// Makes every resource of a model, by gateway. The same model and settings always give the same bytes, whatever was
@@ -73,10 +82,15 @@ impl Translator {
     pub fn translate(&mut self, model: &Model) -> BTreeMap<String, Vec<Arc<Resource>>> {
         self.upstreams.turn();
         self.routes.turn();
+        self.certificates.turn();
         let shared = shared(model, &self.settings);
         let upstreams: Vec<_> = model
             .upstreams()
             .map(|upstream| (&upstream.name, self.upstreams.of(upstream, of_upstream)))
+            .collect();
+        let secrets: BTreeMap<_, _> = model
+            .certificates()
+            .map(|certificate| (&certificate.name, self.certificates.of(certificate, of_certificate)))
             .collect();
         let mut policies = PolicyMaps::new();
         let routes = virtual_host::encode_all(model.routes(), |route| {
@@ -89,7 +103,10 @@ impl Translator {
             let used: HashSet<_> =
                 model.routes_of(&gateway.name).flat_map(|route| route.upstreams()).collect();
             let mut resources = shared.clone();
-            resources.push(self.listener(gateway));
+            resources.extend(self.listeners(model, gateway));
+            let shown: BTreeSet<_> =
+                model.listeners_of(&gateway.name).flat_map(|listener| listener.certificates()).collect();
+            resources.extend(shown.iter().filter_map(|name| secrets.get(name)).cloned());
             for (name, of_upstream) in &upstreams {
                 resources.extend(for_gateway(of_upstream, used.contains(name)));
             }
@@ -99,9 +116,18 @@ impl Translator {
         gateways
     }
 
-    fn listener(&self, gateway: &Gateway) -> Arc<Resource> {
-        let listener = listener::listener(self.settings.listener, gateway.sharding);
-        Arc::new(Resource::new(Kind::Listener, LISTENER, proto::encode(&listener)))
+    fn listeners(&self, model: &Model, gateway: &Gateway) -> Vec<Arc<Resource>> {
+        let mut listeners: Vec<_> = model
+            .listeners_of(&gateway.name)
+            .map(|listener| listener::of(listener, model, gateway.sharding))
+            .collect();
+        if listeners.is_empty() {
+            listeners.push(listener::of_settings(self.settings.listener, gateway.sharding));
+        }
+        let resource = |listener: Listener| {
+            Arc::new(Resource::new(Kind::Listener, listener.name.clone(), proto::encode(&listener)))
+        };
+        listeners.into_iter().map(resource).collect()
     }
 
     fn routes_of(&mut self, gateway: &Gateway, by_host: &ByHost<'_>) -> Vec<Arc<Resource>> {
@@ -134,6 +160,12 @@ fn of_upstream(upstream: &Upstream) -> [Arc<Resource>; 3] {
         Resource::new(Kind::Listener, name, proto::encode(&service::listener(name))).unlisted(),
     ]
     .map(Arc::new)
+}
+
+/// A certificate with its key, for those only who ask for it by name.
+fn of_certificate(certificate: &Certificate) -> Arc<Resource> {
+    let secret = proto::encode(&secret::of(certificate));
+    Arc::new(Resource::new(Kind::Secret, certificate.name.as_str(), secret).unlisted())
 }
 
 /// Upstreams that no route of the gateway leads to are for those only who ask for them by name.

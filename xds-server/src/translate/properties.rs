@@ -1,6 +1,9 @@
 //! Random histories: a model and resources that were made step by step are those that are made at once.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -9,9 +12,9 @@ use super::{Translator, tests::settings};
 use crate::{
     model::{
         Model,
-        sample::{gateway, policy, provider, route, target, upstream},
+        sample::{certificate, gateway, https, keyring, policy, provider, route, target, upstream},
     },
-    store::{Changed, ConsumerRow, EndpointRow, Rows, Things},
+    store::{CertificateRow, Changed, ConsumerRow, EndpointRow, Rows, Things},
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -25,7 +28,14 @@ enum Step {
     Route { name: &'static str, route: Option<RouteStep> },
     Provider { is_there: bool },
     Consumer { name: &'static str, is_there: bool },
+    Listener { name: &'static str, port: Option<i32>, certificates: Vec<&'static str> },
+    Certificate { name: &'static str, choice: Option<usize> },
 }
+
+/// Certificates to choose from, by the index of their name; the second of each has a name that others have too.
+static CERTIFICATES: LazyLock<[[CertificateRow; 2]; 3]> = LazyLock::new(|| {
+    NAMES.map(|name| [certificate(name, &[&format!("{name}.com")]), certificate(name, &["a.com"])])
+});
 
 #[derive(Debug, Clone)]
 struct RouteStep {
@@ -63,6 +73,10 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (name(), prop::option::weighted(0.8, route)).prop_map(|(name, route)| Step::Route { name, route }),
         1 => prop::bool::weighted(0.9).prop_map(|is_there| Step::Provider { is_there }),
         1 => (name(), any::<bool>()).prop_map(|(name, is_there)| Step::Consumer { name, is_there }),
+        2 => (name(), prop::option::weighted(0.8, 80..82), prop::sample::subsequence(NAMES.to_vec(), 1..=2))
+            .prop_map(|(name, port, certificates)| Step::Listener { name, port, certificates }),
+        2 => (name(), prop::option::weighted(0.9, 0..2usize))
+            .prop_map(|(name, choice)| Step::Certificate { name, choice }),
     ]
 }
 
@@ -102,6 +116,17 @@ fn apply(rows: &mut Rows, step: Step) -> Things {
                 .extend(is_there.then(|| ConsumerRow { name: name.to_owned(), scopes: Vec::new() }));
             Things { consumers: one(name), ..Things::default() }
         }
+        Step::Listener { name, port, certificates } => {
+            rows.listeners.retain(|row| row.name != name);
+            rows.listeners.extend(port.map(|port| https(name, port, &certificates)));
+            Things { listeners: one(name), ..Things::default() }
+        }
+        Step::Certificate { name, choice } => {
+            rows.certificates.retain(|row| row.name != name);
+            let index = NAMES.iter().position(|known| *known == name).unwrap();
+            rows.certificates.extend(choice.map(|choice| CERTIFICATES[index][choice].clone()));
+            Things { certificates: one(name), ..Things::default() }
+        }
     }
 }
 
@@ -135,23 +160,27 @@ proptest! {
             gateways: vec![gateway("ferrox", "none"), gateway("other", "host")],
             upstreams: NAMES.map(upstream).to_vec(),
             jwt_providers: vec![provider("id", "https://id")],
+            certificates: CERTIFICATES.each_ref().map(|[first, _]| first.clone()).to_vec(),
             ..Rows::default()
         };
-        let mut model = Model::parse(&rows).unwrap();
+        let mut model = Model::parse(&rows, &keyring()).unwrap();
         let mut translator = Translator::new(settings());
         let mut pending = Changed::default();
         for step in steps {
             for step in step {
                 pending = pending.and(Changed::Things(apply(&mut rows, step)));
             }
-            let at_once = Model::parse(&rows);
-            match model.updated(&rows, &pending) {
+            let at_once = Model::parse(&rows, &keyring());
+            match model.updated(&rows, &pending, &keyring()) {
                 Ok(updated) => {
                     let at_once = at_once.unwrap();
                     prop_assert!(updated == at_once);
                     let fresh = Translator::new(settings()).translate(&at_once);
                     prop_assert_eq!(translator.translate(&updated), fresh);
                     for (before, after) in model.routes().flat_map(|before| updated.routes().map(move |after| (before, after))) {
+                        prop_assert!(before != after || Arc::ptr_eq(before, after));
+                    }
+                    for (before, after) in model.certificates().flat_map(|before| updated.certificates().map(move |after| (before, after))) {
                         prop_assert!(before != after || Arc::ptr_eq(before, after));
                     }
                     (model, pending) = (updated, Changed::default());

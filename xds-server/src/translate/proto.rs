@@ -33,7 +33,7 @@ pub(super) fn yes() -> Option<BoolValue> {
     Some(BoolValue { value: true })
 }
 
-/// Every duration of the model is at most an hour, so nothing is cut off.
+/// Every duration of the model is at most a day, so nothing is cut off.
 pub(super) fn duration(duration: std::time::Duration) -> Option<Duration> {
     Some(Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    model::sample::{gateway, policy, route, sound, target},
+    model::sample::{certificate, gateway, https, keyring, listener, policy, route, sound, target},
     snapshot::Snapshot,
     store::{RouteRow, Rows},
 };
@@ -25,7 +25,10 @@ pub(super) fn settings() -> Settings {
 
 fn snapshot(rows: &Rows) -> Snapshot {
     Snapshot::new(
-        Translator::new(settings()).translate(&Model::parse(rows).unwrap()).remove("ferrox").unwrap(),
+        Translator::new(settings())
+            .translate(&Model::parse(rows, &keyring()).unwrap())
+            .remove("ferrox")
+            .unwrap(),
     )
 }
 
@@ -192,7 +195,7 @@ fn two_gateways(in_other: &[&str]) -> BTreeMap<String, Vec<Arc<Resource>>> {
     for route in rows.routes.iter_mut().filter(|route| in_other.contains(&route.name.as_str())) {
         route.gateways.push("other".to_owned());
     }
-    Translator::new(settings()).translate(&Model::parse(&rows).unwrap())
+    Translator::new(settings()).translate(&Model::parse(&rows, &keyring()).unwrap())
 }
 
 fn listed(resources: &[Arc<Resource>], kind: Kind) -> Vec<&str> {
@@ -260,10 +263,96 @@ fn a_gateway_that_shards_has_a_scope_for_each_host_and_one_that_matches_nothing(
 fn of_a_changed_route_only_the_scopes_of_its_hosts_are_made_again() {
     let mut translator = Translator::new(settings());
     let mut rows = sharded();
-    let before = Snapshot::new(translator.translate(&Model::parse(&rows).unwrap()).remove("ferrox").unwrap());
+    let before = Snapshot::new(
+        translator.translate(&Model::parse(&rows, &keyring()).unwrap()).remove("ferrox").unwrap(),
+    );
     rows.routes[0].timeout_ms += 1;
-    let after = Snapshot::new(translator.translate(&Model::parse(&rows).unwrap()).remove("ferrox").unwrap());
+    let after = Snapshot::new(
+        translator.translate(&Model::parse(&rows, &keyring()).unwrap()).remove("ferrox").unwrap(),
+    );
     let differs = |host| before.get(Kind::ScopedRoutes, host) != after.get(Kind::ScopedRoutes, host);
     assert_eq!(["(none)", "a.com", "b.com"].map(differs), [false, true, false]);
     assert_eq!(after, snapshot(&rows));
+}
+
+fn decoded(snapshot: &Snapshot, name: &str) -> Listener {
+    Listener::decode(snapshot.get(Kind::Listener, name).unwrap().encoded().as_ref()).unwrap()
+}
+
+/// Rows of one listener with two certificates, beside a third that nobody shows.
+fn secure() -> Rows {
+    let mut rows = sound();
+    rows.listeners = vec![https("secure", 443, &["api", "site"]), listener("plain", 80)];
+    rows.certificates = vec![
+        certificate("api", &["api.example.com"]),
+        certificate("other", &["other.example.com"]),
+        certificate("site", &["www.example.com", "*.example.org"]),
+    ];
+    rows
+}
+
+#[test]
+fn a_gateway_listens_where_its_rows_say_or_else_where_the_settings_do() {
+    let mut rows = secure();
+    rows.gateways.push(gateway("other", "none"));
+    let gateways = Translator::new(settings()).translate(&Model::parse(&rows, &keyring()).unwrap());
+    assert_eq!(listed(&gateways["ferrox"], Kind::Listener), ["listener_plain", "listener_secure"]);
+    assert_eq!(listed(&gateways["other"], Kind::Listener), [LISTENER]);
+}
+
+#[test]
+fn a_gateway_has_the_secrets_that_its_listeners_show_for_those_who_ask_for_them_by_name() {
+    let mut rows = secure();
+    rows.gateways.push(gateway("other", "none"));
+    let gateways = Translator::new(settings()).translate(&Model::parse(&rows, &keyring()).unwrap());
+    let secrets = |gateway: &str| -> Vec<_> {
+        let snapshot = Snapshot::new(gateways[gateway].clone());
+        snapshot.all(Kind::Secret).map(|secret| (secret.name().to_owned(), secret.is_listed())).collect()
+    };
+    assert_eq!(secrets("ferrox"), [("api".to_owned(), false), ("site".to_owned(), false)]);
+    assert_eq!(secrets("other"), []);
+}
+
+#[test]
+fn a_renewed_certificate_changes_its_secret_alone() {
+    let mut rows = secure();
+    let before = snapshot(&rows);
+    rows.certificates[2] = certificate("site", &["www.example.com", "*.example.org"]);
+    let after = snapshot(&rows);
+    let changed = |kind| before.all(kind).zip(after.all(kind)).filter(|(a, b)| a != b).count();
+    assert_eq!(Kind::ALL.map(changed), [0, 0, 1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_key_that_is_encrypted_anew_changes_nothing() {
+    let mut rows = secure();
+    let before = snapshot(&rows);
+    let key = crate::model::Certificate::from_row(&rows.certificates[0], &keyring()).unwrap();
+    rows.certificates[0] = key.to_row(&keyring()).unwrap();
+    assert_eq!(snapshot(&rows), before);
+}
+
+#[test]
+fn a_certificate_that_is_added_leaves_the_other_chains_as_they_are() {
+    let mut rows = secure();
+    let before = decoded(&snapshot(&rows), "listener_secure");
+    rows.listeners[0].certificates.push("other".to_owned());
+    let mut after = decoded(&snapshot(&rows), "listener_secure");
+    let names: Vec<_> = after.filter_chains.iter().map(|chain| chain.name.clone()).collect();
+    assert_eq!(names, ["api", "other", "site"]);
+    after.filter_chains.remove(1);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn no_chain_takes_connections_from_elsewhere() {
+    let mut rows = secure();
+    rows.listeners[0].trusted_proxies = vec!["10.0.0.0/8".to_owned()];
+    rows.listeners[0].default_certificate = Some("api".to_owned());
+    let listener = decoded(&snapshot(&rows), "listener_secure");
+    assert_eq!((listener.filter_chains.len(), listener.default_filter_chain), (3, None));
+    for chain in listener.filter_chains {
+        let ranges = chain.filter_chain_match.unwrap().direct_source_prefix_ranges;
+        assert_eq!(ranges[0].address_prefix, "10.0.0.0");
+    }
 }

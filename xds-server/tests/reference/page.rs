@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Tables that read best in this order. Others come after them as they were created.
-const FIRST: [&str; 9] = [
+const FIRST: [&str; 11] = [
     "gateways",
     "upstreams",
     "endpoints",
@@ -20,6 +20,8 @@ const FIRST: [&str; 9] = [
     "jwt_providers",
     "consumers",
     "api_keys",
+    "listeners",
+    "certificates",
 ];
 
 /// Tables that the control plane writes.

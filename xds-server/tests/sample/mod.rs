@@ -4,13 +4,18 @@ mod rows;
 
 use ferrox_xds_server::{
     model::Model,
+    secrets::Keyring,
     snapshot::Snapshot,
     translate::{Settings, Translator},
 };
 
-/// What a gateway of the sample runs: `ferrox`, or `edge`, which shards by host.
+/// The key that the sample's certificates are encrypted with: the bytes 0 to 31.
+const ENCRYPTION_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// What a gateway of the sample runs: `ferrox`, or `edge`, which shards by host and has no listener of its own.
 pub(crate) fn snapshot(gateway: &str) -> Snapshot {
-    let model = Model::parse(&rows::rows()).expect("the sample has no problems");
+    let keyring: Keyring = ENCRYPTION_KEY.parse().expect("a key");
+    let model = Model::parse(&rows::rows(), &keyring).expect("the sample has no problems");
     let settings = Settings {
         listener: "0.0.0.0:8080".parse().unwrap(),
         wasm_dir: "/etc/ferrox/wasm".into(),

@@ -72,8 +72,10 @@ impl Writer {
 fn statement(rng: &mut TestRng, letter: char) -> String {
     let [a, b] = [(); 2].map(|()| format!("{letter}{}", rng.random_range(0..6)));
     let number = rng.random_range(1..1000);
-    let table = ["gateways", "upstreams", "routes", "jwt_providers", "consumers"][rng.random_range(0..5)];
-    match rng.random_range(0..22) {
+    let named =
+        ["gateways", "upstreams", "routes", "jwt_providers", "consumers", "listeners", "certificates"];
+    let table = named[rng.random_range(0..named.len())];
+    match rng.random_range(0..25) {
         0..3 => format!("update {table} set name = '{b}' where name = '{a}'"),
         3 => format!("delete from {table} where name in ('{a}', '{b}')"),
         4 => format!("insert into gateways values ('{a}')"),
@@ -101,6 +103,12 @@ fn statement(rng: &mut TestRng, letter: char) -> String {
         18 => format!("update route_mirrors set route = '{b}' where upstream = '{a}'"),
         19 => format!("insert into consumers values ('{a}', '{{{number}}}')"),
         20 => format!("insert into api_keys select sha256('{a}{number}'), '{a}'"),
+        21 => format!("insert into listeners (name, port, protocol) values ('{a}', {number}, 'http')"),
+        22 => format!("update listeners set port = {number} where name like '{letter}%'"),
+        23 => format!(
+            "insert into certificates
+             values ('{a}', '-----BEGIN CERTIFICATE-----', sha512('{number}'), '2126-01-01Z')"
+        ),
         _ => format!("update api_keys set consumer = '{b}' where consumer = '{a}'"),
     }
 }
@@ -122,6 +130,8 @@ fn things(rows: &Rows) -> BTreeMap<Thing, Vec<Value>> {
         ("jwt_providers", "jwt_providers", "name"),
         ("consumers", "consumers", "name"),
         ("api_keys", "consumers", "consumer"),
+        ("listeners", "listeners", "name"),
+        ("certificates", "certificates", "name"),
     ] {
         for row in json[table].as_array().into_iter().flatten() {
             let name = row[column].as_str().unwrap().to_owned();
@@ -142,13 +152,15 @@ fn differing(before: &Rows, after: &Rows) -> BTreeSet<Thing> {
 }
 
 fn named(things: &Things) -> BTreeSet<Thing> {
-    let Things { gateways, upstreams, routes, jwt_providers, consumers } = things;
+    let Things { gateways, upstreams, routes, jwt_providers, consumers, listeners, certificates } = things;
     [
         ("gateways", gateways),
         ("upstreams", upstreams),
         ("routes", routes),
         ("jwt_providers", jwt_providers),
         ("consumers", consumers),
+        ("listeners", listeners),
+        ("certificates", certificates),
     ]
     .into_iter()
     .flat_map(|(kind, names)| names.iter().map(move |name| (kind, name.clone())))

@@ -27,7 +27,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 /// So long an event may take before the test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 12] = [
     "gateways",
     "upstreams",
     "endpoints",
@@ -38,6 +38,8 @@ const TABLES: [&str; 10] = [
     "jwt_providers",
     "consumers",
     "api_keys",
+    "certificates",
+    "listeners",
 ];
 
 async fn start() -> (Postgres, Store, PgConnection) {
@@ -61,6 +63,9 @@ async fn insert_into(table: &str, sql: &mut PgConnection, rows: &Rows) {
     for key in json["api_keys"].as_array_mut().unwrap() {
         key["sha256"] = format!("\\x{}", key["sha256"].as_str().unwrap()).into();
         key["created_at"] = "2026-01-01T00:00:00Z".into();
+    }
+    for certificate in json["certificates"].as_array_mut().into_iter().flatten() {
+        certificate["private_key"] = format!("\\x{}", certificate["private_key"].as_str().unwrap()).into();
     }
     let mut transaction = sql.begin().await.unwrap();
     for row in json[table].as_array().into_iter().flatten() {

@@ -108,12 +108,49 @@ async fn the_database_refuses_what_it_can_judge() {
         "update consumers set scopes = '{null}'",
         "update api_keys set sha256 = 'short'",
         "update api_keys set consumer = 'nobody'",
+        "update listeners set port = 0",
+        "update listeners set address = '10.0.0.0/24'",
+        "update listeners set gateways = '{}'",
+        "update listeners set protocol = 'tcp'",
+        "update listeners set certificates = '{}'",
+        "update listeners set certificates = '{null}'",
+        "update listeners set default_certificate = 'other' where name = 'https'",
+        "update listeners set default_certificate = 'api' where name = 'http'",
+        "update listeners set redirect_https_port = 443 where name = 'https'",
+        "update listeners set trusted_hops = 17",
+        "update listeners set trusted_hops = 1 where name = 'balanced'",
+        "update listeners set trusted_hops = 1, trusted_proxies = '{}' where name = 'internal'",
+        "update listeners set proxy_protocol = true where name = 'http'",
+        "update listeners set trusted_proxies = '{null}'",
+        "update listeners set idle_timeout_ms = 0",
+        "update listeners set stream_idle_timeout_ms = 0",
+        "update listeners set request_headers_timeout_ms = 0",
+        "update listeners set request_timeout_ms = -1",
+        "update listeners set max_request_headers_kb = 8193",
+        "update listeners set max_connections = 0",
+        "update certificates set chain = 'text'",
+        "update certificates set chain = chain || '-----BEGIN PRIVATE KEY-----'",
+        "update certificates set private_key = 'short'",
+        "update certificates set not_after = now() - interval '1 second'",
+        "update certificates set not_after = not_after + interval '1 millisecond'",
+        "insert into certificates select 'old', chain, private_key, date_trunc('second', now()) from certificates",
     ] {
         let refused = sql.execute(statement).await.expect_err(statement);
         let code = refused.as_database_error().and_then(|error| error.code()).unwrap().into_owned();
         // Class 23: integrity constraint violation. A statement that is itself wrong is class 42.
         assert!(code.starts_with("23"), "{statement}: {refused}");
     }
+}
+
+#[tokio::test]
+async fn a_key_is_encrypted_anew_also_when_its_certificate_has_expired() {
+    let (_postgres, _store, mut sql) = start().await;
+    insert(&mut sql, &sample::rows()).await;
+    sql.execute("alter table certificates disable trigger refuse_expired").await.unwrap();
+    sql.execute("update certificates set not_after = '2020-01-01Z'").await.unwrap();
+    sql.execute("alter table certificates enable trigger refuse_expired").await.unwrap();
+    sql.execute("update certificates set private_key = private_key || 'x'").await.unwrap();
+    sql.execute("update certificates set chain = chain").await.expect_err("it has expired");
 }
 
 #[tokio::test]

@@ -141,7 +141,7 @@ fn forward(row: &RouteRow, upstreams: Upstreams, check: &mut RowCheck<'_>) -> Op
     let request_headers = super::document("request_headers", row.request_headers.as_ref(), check);
     let cors = super::document("cors", row.cors.as_ref(), check);
     let retry = super::document("retry", row.retry.as_ref(), check);
-    let upgrades = super::parse_set("upgrades", &row.upgrades, Upgrade::parse, check);
+    let upgrades = check.set("upgrades", &row.upgrades, Upgrade::parse);
     let hash_on = row.hash_on.as_ref().and_then(|json| check.list("hash_on", json));
     let milliseconds = |ms: u32| Duration::from_millis(ms.into());
     Some(Action::Forward(Box::new(Forward {

@@ -122,13 +122,13 @@ fn parse(
     check: &mut RowCheck<'_>,
 ) -> Option<Route> {
     let name = check.keep("name", RouteName::parse(&row.name));
-    let hosts = parse_set("hosts", &row.hosts, HostPattern::parse, check);
+    let hosts = check.set("hosts", &row.hosts, HostPattern::parse);
     if row.hosts.is_empty() {
         check.refuse("hosts", "needs at least one host; '*' is any");
     }
     let path = parse_path(row, check);
-    let methods = parse_set("methods", &row.methods, Method::parse, check);
-    let gateways = parse_set("gateways", &row.gateways, |name| references.gateway(name), check);
+    let methods = check.set("methods", &row.methods, Method::parse);
+    let gateways = check.set("gateways", &row.gateways, |name| references.gateway(name));
     if row.gateways.is_empty() {
         check.refuse("gateways", "needs at least one gateway");
     }
@@ -175,26 +175,6 @@ fn check_sharding(
         let reason = format!("'{host}' is no exact host, as gateway '{gateway}' needs, which shards by host");
         check.refuse("hosts", reason);
     }
-}
-
-/// Parses each member of a list, none of which may mean the same as another.
-fn parse_set<T: Ord>(
-    field: &str,
-    list: &[String],
-    parse: impl Fn(&str) -> Result<T, String>,
-    check: &mut RowCheck<'_>,
-) -> BTreeSet<T> {
-    let mut set = BTreeSet::new();
-    for (index, text) in list.iter().enumerate() {
-        let parsed = parse(text).map(|value| set.insert(value));
-        let refused = match parsed {
-            Ok(true) => continue,
-            Ok(false) => format!("'{text}' stands twice"),
-            Err(reason) => reason,
-        };
-        check.refuse(format!("{field}[{index}]"), refused);
-    }
-    set
 }
 
 fn parse_path(row: &RouteRow, check: &mut RowCheck<'_>) -> Option<PathMatch> {

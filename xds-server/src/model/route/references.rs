@@ -27,7 +27,7 @@ impl<'a> References<'a> {
         }
     }
 
-    pub(super) fn gateway(&self, name: &str) -> Result<GatewayName, String> {
+    pub(in crate::model) fn gateway(&self, name: &str) -> Result<GatewayName, String> {
         match self.gateways.contains(name) {
             true => GatewayName::parse(name),
             false => Err(format!("there is no gateway '{name}'")),

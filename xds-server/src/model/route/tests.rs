@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     model::{
         Action, HashKey, Model, Origin, Redirect, RedirectPath, RedirectStatus,
-        sample::{route, sound},
+        sample::{keyring, route, sound},
     },
     store::{RouteMirrorRow, RouteRow, Rows},
 };
@@ -14,7 +14,7 @@ use crate::{
 fn problems(change: impl FnOnce(&mut RouteRow)) -> Vec<String> {
     let mut rows = sound();
     change(&mut rows.routes[0]);
-    let problems = Model::parse(&rows).err().unwrap_or_default();
+    let problems = Model::parse(&rows, &keyring()).err().unwrap_or_default();
     problems.iter().map(|problem| problem.to_string().replace("routes 'orders': ", "")).collect()
 }
 
@@ -69,7 +69,7 @@ fn redirecting(redirect: &Value) -> Rows {
 }
 
 fn wrong(rows: &Rows) -> Vec<String> {
-    Model::parse(rows).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    Model::parse(rows, &keyring()).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn what_is_for_forwarding_does_not_stand_on_a_route_that_answers_by_itself() {
 #[test]
 fn a_redirect_is_read_as_it_is_meant() {
     let rows = redirecting(&json!({"host": "a.com", "prefix": "/x", "status": 301}));
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
     let moved = model.routes().find(|route| route.name.as_str() == "moved").unwrap();
     let meant = Redirect {
         scheme: None,
@@ -162,7 +162,7 @@ fn a_route_that_is_switched_off_is_checked_but_not_there() {
     rows.routes.push(RouteRow { enabled: false, ..route("twin", "/orders") });
     assert_eq!(wrong(&rows), ["routes 'twin': has no upstream in route_upstreams"]);
     rows.route_upstreams.push(crate::model::sample::target("twin", "orders", 1));
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
     assert!(model.routes().all(|route| route.name.as_str() != "twin"));
 }
 
@@ -374,7 +374,7 @@ fn a_hash_key_is_one_thing_of_a_request() {
     );
     let mut rows = sound();
     hash_on(&mut rows.routes[0], json!([{"cookie": "SID"}, {"address": true}]));
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
     let forward = model.routes().next().unwrap().action.forward().unwrap();
     let cookie = HashKey::Cookie { name: "SID".to_owned(), ttl_seconds: None, path: None };
     assert_eq!(forward.hash_on, [cookie, HashKey::Address]);

@@ -1,6 +1,7 @@
 //! The rows of the gateway as PostgreSQL holds them, not yet checked beyond what the database itself can check.
 
 mod auth;
+mod listeners;
 mod routing;
 mod upstreams;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use auth::{ApiKeyRow, ConsumerRow, JwtProviderRow};
+pub use listeners::{CertificateRow, ListenerRow};
 pub use routing::{GatewayRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow};
 pub use upstreams::{EndpointRow, UpstreamRow};
 
@@ -36,6 +38,12 @@ pub struct Rows {
     pub consumers: Vec<ConsumerRow>,
     /// Table `api_keys`.
     pub api_keys: Vec<ApiKeyRow>,
+    /// Table `listeners`. Left out when empty, as in a release of before there were any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<ListenerRow>,
+    /// Table `certificates`. Left out when empty, as in a release of before there were any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateRow>,
 }
 
 impl Default for Rows {
@@ -52,6 +60,8 @@ impl Default for Rows {
             jwt_providers: Vec::new(),
             consumers: Vec::new(),
             api_keys: Vec::new(),
+            listeners: Vec::new(),
+            certificates: Vec::new(),
         }
     }
 }

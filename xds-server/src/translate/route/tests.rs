@@ -6,7 +6,7 @@ use super::{PolicyMaps, encode};
 use crate::{
     model::{
         Model,
-        sample::{policy, sound},
+        sample::{keyring, policy, sound},
     },
     store::{RouteMirrorRow, Rows},
 };
@@ -15,7 +15,7 @@ use crate::{
 fn encoded(change: impl FnOnce(&mut Rows)) -> Vec<Route> {
     let mut rows = sound();
     change(&mut rows);
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
     let routes = encode(model.routes().next().unwrap(), &mut PolicyMaps::new());
     routes.iter().map(|route| Route::decode(route.as_ref()).unwrap()).collect()
 }
@@ -78,7 +78,7 @@ fn the_upstreams_of_a_route_are_those_of_its_mirrors_too_and_stay_in_maintenance
     rows.routes[0].maintenance = Some(json!({}));
     rows.route_mirrors =
         vec![RouteMirrorRow { route: "orders".to_owned(), upstream: "users".to_owned(), percent: 1 }];
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
     let orders = model.routes().next().unwrap();
     assert_eq!(orders.upstreams().map(|name| name.as_str()).collect::<Vec<_>>(), ["orders", "users"]);
 }

@@ -1,21 +1,17 @@
-//! The listener for clients (LDS), hardened for the edge ("Configuring Envoy as an edge proxy" in Envoy's manual).
-
-use std::net::SocketAddr;
+//! What the connections of a listener are treated by, hardened for the edge ("Configuring Envoy as an edge proxy" in
+//! Envoy's manual).
 
 use envoy_types::pb::envoy::{
-    config::{
-        core::v3::{
-            ExtensionConfigSource, Http2ProtocolOptions, HttpProtocolOptions,
-            http_protocol_options::HeadersWithUnderscoresAction,
-        },
-        listener::v3::{Filter, FilterChain, Listener, filter},
+    config::core::v3::{
+        ExtensionConfigSource, Http2ProtocolOptions, HttpProtocolOptions,
+        http_protocol_options::HeadersWithUnderscoresAction,
     },
     extensions::filters::{
         http::{router::v3::Router, wasm::v3::Wasm},
         network::http_connection_manager::v3::{
             HttpConnectionManager, HttpFilter, Rds, ScopedRds, ScopedRoutes,
             http_connection_manager::{
-                PathWithEscapedSlashesAction, RouteSpecifier, StripPortMode, UpgradeConfig,
+                CodecType, PathWithEscapedSlashesAction, RouteSpecifier, StripPortMode, UpgradeConfig,
             },
             http_filter::ConfigType,
             scoped_routes::{
@@ -31,41 +27,60 @@ use envoy_types::pb::envoy::{
 use envoy_types::pb::google::protobuf::BoolValue;
 use prost::Name;
 
-use super::{LISTENER, ROUTE_CONFIGURATION, access_log, filters, native_filters, proto};
-use crate::model::Sharding;
+use super::redirect;
+use crate::{
+    model::{ClientAddress, Limits, Sharding},
+    translate::{ROUTE_CONFIGURATION, access_log, filters, native_filters, proto},
+};
 
-/// The listener at an address.
-pub(super) fn listener(address: SocketAddr, sharding: Sharding) -> Listener {
-    let manager = Filter {
-        name: "envoy.filters.network.http_connection_manager".to_owned(),
-        config_type: Some(filter::ConfigType::TypedConfig(proto::any(&connection_manager(sharding)))),
-    };
-    Listener {
-        name: LISTENER.to_owned(),
-        address: proto::address(address),
-        per_connection_buffer_limit_bytes: proto::number(1 << 20),
-        filter_chains: vec![FilterChain { filters: vec![manager], ..FilterChain::default() }],
-        ..Listener::default()
-    }
+/// What the requests of a listener are answered by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Requests {
+    /// The routes of the gateway.
+    Routes(Sharding),
+    /// A redirect to https at this port, before anything else.
+    Redirect(u16),
 }
 
-fn connection_manager(sharding: Sharding) -> HttpConnectionManager {
+/// The connections of a listener.
+pub(super) struct Connections<'a> {
+    /// What the listener is called in Envoy.
+    pub(super) listener: &'a str,
+    pub(super) requests: Requests,
+    pub(super) http2: bool,
+    pub(super) client_address: ClientAddress,
+    pub(super) limits: &'a Limits,
+}
+
+/// Their manager.
+pub(super) fn connection_manager(connections: &Connections<'_>) -> HttpConnectionManager {
+    let Connections { listener, requests, http2, client_address, limits } = *connections;
+    let (route_specifier, http_filters) = match requests {
+        Requests::Routes(Sharding::None) => (RouteSpecifier::Rds(one_route_configuration()), http_filters()),
+        Requests::Routes(Sharding::Host) => {
+            (RouteSpecifier::ScopedRoutes(scope_for_each_host()), http_filters())
+        }
+        Requests::Redirect(port) => (RouteSpecifier::RouteConfig(redirect::to_https(port)), vec![router()]),
+    };
     HttpConnectionManager {
         stat_prefix: "ferrox".to_owned(),
-        route_specifier: Some(match sharding {
-            Sharding::None => RouteSpecifier::Rds(one_route_configuration()),
-            Sharding::Host => RouteSpecifier::ScopedRoutes(scope_for_each_host()),
-        }),
-        http_filters: http_filters(),
+        codec_type: if http2 { CodecType::Auto } else { CodecType::Http1 }.into(),
+        route_specifier: Some(route_specifier),
+        http_filters,
         // Off, until a route switches it on.
         upgrade_configs: vec![UpgradeConfig {
             upgrade_type: "websocket".to_owned(),
             enabled: Some(BoolValue { value: false }),
             ..UpgradeConfig::default()
         }],
-        access_log: vec![access_log::json(LISTENER)],
-        // The client's address is the peer's, whatever X-Forwarded-For says, and X-Envoy-* from outside is removed.
+        access_log: vec![access_log::json(listener)],
+        // The client's address is that of who connects, whatever X-Forwarded-For says beyond the proxies that are trusted,
+        // and X-Envoy-* from outside is removed.
         use_remote_address: proto::yes(),
+        xff_num_trusted_hops: match client_address {
+            ClientAddress::ForwardedFor(hops) => hops.get(),
+            ClientAddress::Peer | ClientAddress::ProxyProtocol => 0,
+        },
         generate_request_id: proto::yes(),
         // What is matched is what the upstream sees: one way to write each path and host.
         normalize_path: proto::yes(),
@@ -74,10 +89,12 @@ fn connection_manager(sharding: Sharding) -> HttpConnectionManager {
         path_with_escaped_slashes_action: PathWithEscapedSlashesAction::RejectRequest.into(),
         strip_port_mode: Some(StripPortMode::StripAnyHostPort(true)),
         strip_trailing_host_dot: true,
-        request_headers_timeout: proto::seconds(10),
-        stream_idle_timeout: proto::seconds(300),
+        max_request_headers_kb: proto::number(limits.max_request_headers_kb),
+        request_timeout: limits.request_timeout.and_then(proto::duration),
+        request_headers_timeout: proto::duration(limits.request_headers_timeout),
+        stream_idle_timeout: proto::duration(limits.stream_idle_timeout),
         common_http_protocol_options: Some(HttpProtocolOptions {
-            idle_timeout: proto::seconds(3600),
+            idle_timeout: proto::duration(limits.idle_timeout),
             // Many upstreams take x_ferrox_consumer for x-ferrox-consumer.
             headers_with_underscores_action: HeadersWithUnderscoresAction::DropHeader.into(),
             ..HttpProtocolOptions::default()
@@ -136,7 +153,7 @@ fn http_filters() -> Vec<HttpFilter> {
 }
 
 /// The filter that ends every chain.
-pub(super) fn router() -> HttpFilter {
+pub(in crate::translate) fn router() -> HttpFilter {
     HttpFilter {
         name: "envoy.filters.http.router".to_owned(),
         config_type: Some(ConfigType::TypedConfig(proto::any(&Router::default()))),
