@@ -20,28 +20,33 @@ use envoy_types::pb::{
                 Cluster,
                 cluster::{ClusterDiscoveryType, DiscoveryType},
             },
+            core::v3::{TransportSocket, transport_socket},
             endpoint::v3::ClusterLoadAssignment,
-            listener::v3::{Listener, filter::ConfigType},
+            listener::v3::{FilterChain, Listener, filter::ConfigType},
             route::v3::{RouteConfiguration, ScopedRouteConfiguration},
         },
-        extensions::filters::network::http_connection_manager::v3::{
-            HttpConnectionManager, ScopedRouteConfigurationsList, http_connection_manager::RouteSpecifier,
-            http_filter, scoped_routes::ConfigSpecifier,
+        extensions::{
+            filters::network::http_connection_manager::v3::{
+                HttpConnectionManager, ScopedRouteConfigurationsList,
+                http_connection_manager::RouteSpecifier, http_filter, scoped_routes::ConfigSpecifier,
+            },
+            transport_sockets::tls::v3::{DownstreamTlsContext, Secret, secret},
         },
     },
     google::protobuf::Any,
 };
 use ferrox_xds_server::{
     snapshot::{Kind, Resource, Snapshot},
-    translate::{LISTENER, ROUTE_CONFIGURATION},
+    translate::ROUTE_CONFIGURATION,
 };
 use prost::{Message, Name};
 
-/// Envoy's dry run resolves nothing over ADS, so endpoints and routes are put in place. The filters, whose code is a file
+/// Envoy's dry run resolves nothing over ADS, so endpoints, routes and certificates are put in place. The filters, whose code is a file
 /// that does not exist here, are left out.
 fn bootstrap(snapshot: &Snapshot) -> Bootstrap {
+    let listeners = snapshot.all(Kind::Listener).filter(|resource| resource.is_listed());
     let resources = StaticResources {
-        listeners: vec![listener(snapshot)],
+        listeners: listeners.map(|resource| listener(snapshot, resource.encoded())).collect(),
         clusters: snapshot.all(Kind::Cluster).map(|resource| cluster(snapshot, resource.encoded())).collect(),
         ..StaticResources::default()
     };
@@ -59,19 +64,42 @@ fn cluster(snapshot: &Snapshot, encoded: &[u8]) -> Cluster {
     cluster
 }
 
-fn listener(snapshot: &Snapshot) -> Listener {
-    let encoded = snapshot.get(Kind::Listener, LISTENER).unwrap().encoded();
-    let mut listener = Listener::decode(encoded.as_ref()).unwrap();
-    let Some(ConfigType::TypedConfig(config)) = &mut listener.filter_chains[0].filters[0].config_type else {
+fn listener(snapshot: &Snapshot, encoded: &[u8]) -> Listener {
+    let mut listener = Listener::decode(encoded).unwrap();
+    listener.filter_chains.iter_mut().for_each(|chain| complete(snapshot, chain));
+    listener
+}
+
+fn complete(snapshot: &Snapshot, chain: &mut FilterChain) {
+    let Some(ConfigType::TypedConfig(config)) = &mut chain.filters.last_mut().unwrap().config_type else {
         panic!("the connection manager comes with the listener");
     };
     *config = inline(snapshot, config);
-    listener
+    if let Some(TransportSocket { config_type: Some(config), .. }) = &mut chain.transport_socket {
+        let transport_socket::ConfigType::TypedConfig(config) = config;
+        *config = with_certificate(snapshot, config);
+    }
+}
+
+fn with_certificate(snapshot: &Snapshot, config: &Any) -> Any {
+    let mut tls = DownstreamTlsContext::decode(config.value.as_slice()).unwrap();
+    let common = tls.common_tls_context.as_mut().unwrap();
+    for sds in std::mem::take(&mut common.tls_certificate_sds_secret_configs) {
+        let secret = snapshot.get(Kind::Secret, &sds.name).expect("every certificate has a secret").encoded();
+        let Some(secret::Type::TlsCertificate(certificate)) = Secret::decode(secret.as_ref()).unwrap().r#type
+        else {
+            panic!("a secret is a certificate");
+        };
+        common.tls_certificates.push(certificate);
+    }
+    Any { type_url: DownstreamTlsContext::type_url(), value: tls.encode_to_vec() }
 }
 
 fn inline(snapshot: &Snapshot, config: &Any) -> Any {
     let mut manager = HttpConnectionManager::decode(config.value.as_slice()).unwrap();
     match &mut manager.route_specifier {
+        // A redirect has its routes with it, and no filter that is discovered.
+        Some(RouteSpecifier::RouteConfig(_)) => return config.clone(),
         Some(RouteSpecifier::ScopedRoutes(scoped)) => {
             scoped.config_specifier = Some(ConfigSpecifier::ScopedRouteConfigurationsList(scopes(snapshot)));
         }
