@@ -54,7 +54,8 @@ create table listeners (
     max_request_headers_kb integer not null default 60 check (max_request_headers_kb between 1 and 8192),
     max_connections integer check (max_connections >= 1),
     constraint listeners_certificates_are_for_https check ((protocol = 'https') = (cardinality(certificates) > 0)),
-    constraint listeners_default_is_one_of_the_certificates check (default_certificate = any (certificates)),
+    constraint listeners_default_is_one_of_the_certificates
+        check (default_certificate is null or default_certificate = any (certificates)),
     constraint listeners_redirect_is_for_http check (redirect_https_port is null or protocol = 'http'),
     constraint listeners_one_source_of_addresses check (trusted_hops = 0 or not proxy_protocol),
     constraint listeners_trust_names_proxies

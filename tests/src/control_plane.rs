@@ -36,6 +36,8 @@ pub struct ControlPlaneOptions<'a> {
     pub sidecar: &'a str,
     /// What it uses TLS to Envoys with, if it does.
     pub tls: Option<&'a TlsFiles>,
+    /// What secrets in the database are encrypted with, if not what our own environment says.
+    pub encryption_keys: Option<&'a str>,
 }
 
 impl ControlPlane {
@@ -44,7 +46,8 @@ impl ControlPlane {
     /// # Errors
     /// When it or the filters are not built, or it does not start.
     pub async fn start_in(folder: &Path, options: ControlPlaneOptions<'_>) -> Result<Self, Error> {
-        let ControlPlaneOptions { name, xds, admin, database_url, listener, sidecar, tls } = options;
+        let ControlPlaneOptions { name, xds, admin, database_url, listener, sidecar, tls, encryption_keys } =
+            options;
         let mut service = Service::new(Program {
             name: name.to_owned(),
             path: binaries::ours("ferrox")?,
@@ -69,6 +72,9 @@ impl ControlPlane {
             service.set_variable("FERROX_XDS_TLS_CERT", &cert.display().to_string());
             service.set_variable("FERROX_XDS_TLS_KEY", &key.display().to_string());
             service.set_variable("FERROX_XDS_TLS_CLIENT_CA", &authority.display().to_string());
+        }
+        if let Some(keys) = encryption_keys {
+            service.set_variable("FERROX_ENCRYPTION_KEYS", keys);
         }
         let mut this = Self { service, xds, admin };
         this.start().await?;

@@ -2,6 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Output,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -10,10 +11,10 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, process::Command};
 
 use crate::{
-    Error,
+    Error, binaries,
     bootstrap::{Bootstrap, Protocol},
     control_plane::{ControlPlane, ControlPlaneOptions},
     envoy::{Envoy, EnvoyPorts},
@@ -72,6 +73,8 @@ pub struct GatewayOptions {
     pub replica: bool,
     /// What Envoy and the control planes use TLS with, if they do.
     pub tls: Option<MutualTls>,
+    /// What secrets in the database are encrypted with, if not what our own environment says.
+    pub encryption_keys: Option<String>,
 }
 
 /// The ports of a gateway.
@@ -162,6 +165,7 @@ impl Gateway {
                 listener: &listener.address().to_string(),
                 sidecar: &sidecar.address(),
                 tls: options.tls.as_ref().map(|tls| &tls.control_plane),
+                encryption_keys: options.encryption_keys.as_deref(),
             };
             ControlPlane::start_in(folder, options).await
         };
@@ -233,6 +237,20 @@ impl Gateway {
     #[must_use]
     pub fn database_url(&self) -> &str {
         &self.database_url
+    }
+
+    /// Runs the command `ferrox` on the gateway's database, with these encryption keys.
+    ///
+    /// # Errors
+    /// When it is not built.
+    pub async fn ferrox(&self, args: &[&str], encryption_keys: &str) -> Result<Output, Error> {
+        Command::new(binaries::ours("ferrox")?)
+            .args(args)
+            .env("FERROX_DATABASE_URL", &self.database_url)
+            .env("FERROX_ENCRYPTION_KEYS", encryption_keys)
+            .output()
+            .await
+            .map_err(Error::io("running ferrox"))
     }
 
     /// URL of a path at the gateway.

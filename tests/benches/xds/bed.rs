@@ -61,6 +61,7 @@ impl Bed {
             listener: &listener.address().to_string(),
             sidecar: &sidecar.address().to_string(),
             tls: None,
+            encryption_keys: None,
         };
         // It makes its tables.
         let mut control_plane = ControlPlane::start_in(folder.path(), options).await?;
