@@ -6,9 +6,11 @@ use std::{
     sync::Arc,
 };
 
+use ferrox_testbed::wait::PATIENCE;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
+    time::timeout,
 };
 use tokio_rustls::{
     TlsConnector,
@@ -21,7 +23,7 @@ use tokio_rustls::{
     },
 };
 
-/// An answer to a request; without one, what the server did instead.
+/// An answer to a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -49,7 +51,7 @@ pub(crate) async fn exchange(
     // The server may refuse and close before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("the server closes");
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let status = answer.strip_prefix("HTTP/1.1 ")?.get(..3)?.parse().ok()?;
     let head = answer.split_once("\r\n\r\n").map_or(answer.as_str(), |(head, _)| head).to_owned();

@@ -17,9 +17,14 @@ async fn a_request_that_comes_too_slowly_is_cut_off() {
     let whole = add(&gateway, "whole", "protocol, request_timeout_ms", "'http', 100").await;
     let idle = add(&gateway, "idle", "protocol, idle_timeout_ms", "'http', 100").await;
 
+    let patient = add(&gateway, "patient", "protocol, request_headers_timeout_ms", "'http', 600000").await;
+
+    let begin = b"GET /r HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n";
+    let mut slow = TcpStream::connect(patient.address()).await.unwrap();
+    slow.write_all(begin).await.unwrap();
     let stream = TcpStream::connect(headers.address()).await.unwrap();
-    let answer = exchange(stream, b"GET /r HTTP/1.1\r\nhost: gateway\r\n").await.unwrap();
-    assert_eq!(answer.status, 408);
+    assert_eq!(exchange(stream, begin).await.unwrap().status, 408);
+    assert_eq!(exchange(slow, b"\r\n").await.unwrap().status, 200, "it began earlier, where there is time");
     let stream = TcpStream::connect(whole.address()).await.unwrap();
     let answer = exchange(stream, b"POST /r HTTP/1.1\r\nhost: gateway\r\ncontent-length: 2\r\n\r\nx").await;
     assert_eq!(answer.unwrap().status, 408);
