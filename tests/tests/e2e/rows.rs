@@ -5,12 +5,13 @@ use serde_json::Value;
 
 /// An upstream with one endpoint, and defaults for everything else.
 pub(crate) fn upstream(upstream: &Upstream) -> String {
-    format!(
-        "insert into upstreams (name) values ('{name}');
-         insert into endpoints (upstream, address, port) values ('{name}', '127.0.0.1', {port});",
-        name = upstream.name(),
-        port = upstream.port()
-    )
+    let name = upstream.name();
+    format!("insert into upstreams (name) values ('{name}');") + &endpoint(name, upstream.port())
+}
+
+/// One more endpoint of an upstream.
+pub(crate) fn endpoint(upstream: &str, port: u16) -> String {
+    format!("insert into endpoints (upstream, address, port) values ('{upstream}', '127.0.0.1', {port});")
 }
 
 /// A route for any host, named as the first segment of its path, to one upstream.

@@ -7,7 +7,9 @@ use ferrox_policy::{
 };
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
-use super::{Compression, Cors, HashKey, HeaderChanges, Maintenance, Redirect, Response, Retry, Rewrite};
+use super::{
+    Compression, Cors, HashKey, HeaderChanges, Maintenance, Probe, Redirect, Response, Retry, Rewrite,
+};
 
 /// A kind of document in a JSON column.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +49,7 @@ pub fn documents() -> Vec<Document> {
         Document::new::<Cors>("routes", "cors"),
         Document::new::<Compression>("routes", "compression"),
         Document::new::<Vec<HashKey>>("routes", "hash_on"),
+        Document::new::<Probe>("upstreams", "probe"),
         Document::of::<AuthPolicy>("kind = 'auth'", "route_policies", "policy"),
         Document::of::<RateLimitPolicy>("kind = 'rate_limit'", "route_policies", "policy"),
         Document::of::<CachePolicy>("kind = 'cache'", "route_policies", "policy"),

@@ -36,7 +36,7 @@ pub use route::{
     Origin, PathRewrite, Redirect, RedirectPath, RedirectStatus, Response, Retry, RetryOn, Rewrite, Route,
     Scheme, Upgrade,
 };
-pub use upstream::{Breaker, Upstream};
+pub use upstream::{BadAnswer, Breaker, FailureOn, Force, Probe, Retries, Upstream};
 
 use self::{route::References, selection::Selection};
 use crate::{secrets::Keyring, store::Rows};

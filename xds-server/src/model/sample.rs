@@ -24,6 +24,12 @@ pub(crate) fn upstream(name: &str) -> UpstreamRow {
         max_pending_requests: 1024,
         max_requests: 1024,
         max_retries: 3,
+        failure_on: vec!["5xx".to_owned(), "no_answer".to_owned()],
+        max_out_percent: 100,
+        probe: None,
+        force: None,
+        retry_budget_percent: None,
+        retry_budget_min: 3,
     }
 }
 

@@ -102,7 +102,7 @@ const GATEWAYS: Table = table!(
 
 const UPSTREAMS: Table = table!(
     select "name, connect_timeout_ms, failures, open_for_ms, max_connections, max_pending_requests, max_requests,
-            max_retries"
+            max_retries, failure_on, max_out_percent, probe, force, retry_budget_percent, retry_budget_min"
     from "upstreams" of "name" order by r#"name collate "C""#
 );
 

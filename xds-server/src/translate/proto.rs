@@ -33,7 +33,11 @@ pub(super) fn yes() -> Option<BoolValue> {
     Some(BoolValue { value: true })
 }
 
-/// Every duration of the model is at most a day, so nothing is cut off.
+pub(super) fn no() -> Option<BoolValue> {
+    Some(BoolValue { value: false })
+}
+
+/// No duration is near the limits of a number, so nothing is cut off.
 pub(super) fn duration(duration: std::time::Duration) -> Option<Duration> {
     Some(Duration {
         seconds: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),

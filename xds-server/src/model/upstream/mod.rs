@@ -2,6 +2,9 @@
 
 mod breaker;
 mod endpoint;
+mod failure;
+mod http_check;
+mod probe;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -10,7 +13,11 @@ use std::{
     time::Duration,
 };
 
-pub use self::breaker::Breaker;
+pub use self::{
+    breaker::{Breaker, Force, Retries},
+    failure::{BadAnswer, FailureOn},
+    probe::Probe,
+};
 use super::{
     UpstreamName,
     problem::{Problem, RowCheck},
@@ -76,3 +83,6 @@ fn parse(row: &UpstreamRow, check: &mut RowCheck<'_>) -> Option<Upstream> {
         endpoints: BTreeSet::new(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Upstreams and the sidecar as Envoy's clusters (CDS).
 
 mod breaker;
+mod health_check;
 mod sidecar;
 
 use std::collections::HashMap;
@@ -44,20 +45,25 @@ pub(super) fn upstream(upstream: &Upstream) -> Cluster {
         circuit_breakers: Some(breaker::limits(breaker)),
         outlier_detection: Some(breaker::outlier_detection(breaker)),
         common_lb_config: Some(breaker::common_lb_config()),
-        typed_extension_protocol_options: http(ProtocolConfig::HttpProtocolOptions(
-            Http1ProtocolOptions::default(),
-        )),
+        health_checks: health_check::probe(breaker).into_iter().collect(),
+        typed_extension_protocol_options: http(HttpProtocolOptions {
+            outlier_detection: breaker::errors(breaker),
+            ..explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()))
+        }),
         ..Cluster::default()
     }
 }
 
-/// One entry, so that its encoding is canonical.
-fn http(protocol: ProtocolConfig) -> HashMap<String, Any> {
-    let options = HttpProtocolOptions {
+fn explicit(protocol: ProtocolConfig) -> HttpProtocolOptions {
+    HttpProtocolOptions {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
             protocol_config: Some(protocol),
         })),
         ..HttpProtocolOptions::default()
-    };
+    }
+}
+
+/// One entry, so that its encoding is canonical.
+fn http(options: HttpProtocolOptions) -> HashMap<String, Any> {
     HashMap::from([(HttpProtocolOptions::full_name(), proto::any(&options))])
 }

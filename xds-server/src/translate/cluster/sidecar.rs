@@ -15,7 +15,7 @@ use envoy_types::pb::envoy::{
     extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig,
 };
 
-use super::http;
+use super::{explicit, http};
 use crate::translate::{SIDECAR_CLUSTER, proto};
 
 /// The cluster for call-outs of the filters. HTTP/2 halves what a call costs the sidecar.
@@ -46,10 +46,9 @@ pub(in crate::translate) fn sidecar(address: SocketAddr) -> Cluster {
             thresholds: vec![thresholds],
             ..CircuitBreakers::default()
         }),
-        typed_extension_protocol_options: http(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions {
-            connection_keepalive: Some(keepalive),
-            ..Http2ProtocolOptions::default()
-        })),
+        typed_extension_protocol_options: http(explicit(ProtocolConfig::Http2ProtocolOptions(
+            Http2ProtocolOptions { connection_keepalive: Some(keepalive), ..Http2ProtocolOptions::default() },
+        ))),
         ..Cluster::default()
     }
 }
