@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A gRPC peer without generated code: a service, and a client that finds it by xDS.
 
-    peer.py serve NAME PORT                  answers each call with NAME and the bytes that it got
+    peer.py serve NAME PORT                  answers each call with NAME and the bytes that it got, and serves by health checks
     peer.py call TARGET [--times N] [--every S] [--timeout S]
 
 `call` prints a line for each call as it ends: the answer, or the status code and its details. It reads its xDS server
@@ -16,6 +16,9 @@ from concurrent import futures
 import grpc
 
 METHOD = "/ferrox.test.Peer/Echo"
+HEALTH = "/grpc.health.v1.Health/Check"
+# HealthCheckResponse {status: SERVING}
+SERVING = b"\x08\x01"
 
 
 def serve(name: str, port: int) -> None:
@@ -24,6 +27,8 @@ def serve(name: str, port: int) -> None:
     class Echo(grpc.GenericRpcHandler):
         def service(self, details):
             # No (de)serializers: requests and answers are bytes.
+            if details.method == HEALTH:
+                return grpc.unary_unary_rpc_method_handler(lambda request, _: SERVING)
             return grpc.unary_unary_rpc_method_handler(lambda request, _: f"{name} {details.method} ".encode() + request)
 
     # Without SO_REUSEPORT two servers never share a port by accident.

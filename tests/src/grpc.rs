@@ -21,9 +21,9 @@ use crate::{
 
 const SCRIPT: &str = "tests/grpc/peer.py";
 
-/// A running service, which answers each call with its name.
+/// A running service, which answers each call with its name, and gRPC's health service.
 pub struct GrpcService {
-    _service: Service,
+    service: Service,
     port: Port,
 }
 
@@ -34,7 +34,7 @@ impl GrpcService {
     /// When Python or its gRPC is not installed, or it does not start.
     pub async fn start_in(folder: &Path, name: &str) -> Result<Self, Error> {
         let port = Port::free()?;
-        let mut service = Service::new(Program {
+        let service = Service::new(Program {
             name: name.to_owned(),
             path: python()?,
             args: vec![
@@ -50,8 +50,26 @@ impl GrpcService {
             stop: Signal::TERM,
             ending: Ending::Kill,
         });
-        service.start(async || TcpStream::connect(port.address()).await.is_ok()).await?;
-        Ok(Self { _service: service, port })
+        let mut this = Self { service, port };
+        this.start().await?;
+        Ok(this)
+    }
+
+    /// Starts it again, on its port.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn start(&mut self) -> Result<(), Error> {
+        let address = self.port.address();
+        self.service.start(async || TcpStream::connect(address).await.is_ok()).await
+    }
+
+    /// Ends it as a crash would.
+    ///
+    /// # Errors
+    /// When the system cannot end it.
+    pub fn kill(&mut self) -> Result<(), Error> {
+        self.service.kill()
     }
 
     /// Its port on 127.0.0.1.

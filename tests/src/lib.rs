@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod control_plane;
 pub mod envoy;
 mod error;
+pub mod front;
 pub mod gateway;
 pub mod grpc;
 pub mod logs;

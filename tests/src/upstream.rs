@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     response::{IntoResponse as _, Response},
 };
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
@@ -74,6 +74,8 @@ impl Answer {
 /// A request as it reached an upstream.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// The version of HTTP.
+    pub version: Version,
     /// The method.
     pub method: String,
     /// Path and query.
@@ -223,6 +225,7 @@ async fn serve(State(desk): State<Arc<Mutex<Desk>>>, request: Request) -> Respon
         let mut desk = lock(&desk);
         *desk.counts.entry(path.clone()).or_default() += 1;
         desk.last = Some(Received {
+            version: head.version,
             method: head.method.to_string(),
             path_and_query: head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
             headers: head.headers.clone(),

@@ -21,5 +21,6 @@ mod sharding;
 mod signatures;
 mod standalone;
 mod tls;
+mod upstreams;
 mod wire;
 mod xds;

@@ -14,6 +14,14 @@ pub(crate) fn endpoint(upstream: &str, port: u16) -> String {
     format!("insert into endpoints (upstream, address, port) values ('{upstream}', '127.0.0.1', {port});")
 }
 
+/// An upstream with these columns set, on a route of its name.
+pub(crate) fn routed(upstream: &Upstream, columns: &str) -> String {
+    let name = upstream.name();
+    self::upstream(upstream)
+        + &route(name, name)
+        + &format!("update upstreams set {columns} where name = '{name}';")
+}
+
 /// A route for any host, named as the first segment of its path, to one upstream.
 pub(crate) fn route(name: &str, upstream: &str) -> String {
     let route = format!("insert into routes (name, path_prefix) values ('{name}', '/{name}');");

@@ -57,6 +57,9 @@ pub(super) struct Serve {
     /// Address of the Redis sidecar, as the proxies see it
     #[arg(long, env = "FERROX_SIDECAR", default_value = "127.0.0.1:7379")]
     sidecar: SocketAddr,
+    /// PEM file of the authorities that upstreams with TLS are trusted by unless they name their own, as the proxies see it
+    #[arg(long, env = "FERROX_TRUSTED_CA", default_value = "/etc/ssl/certs/ca-certificates.crt")]
+    trusted_ca: PathBuf,
     /// Seconds for which a removed upstream stays known to a proxy that does not acknowledge its new routes
     #[arg(long, env = "FERROX_REMOVAL_GRACE_SECONDS", default_value_t = 15)]
     removal_grace_seconds: u64,
@@ -97,8 +100,12 @@ impl Serve {
         let nodes = Arc::new(Nodes::new(Arc::clone(&metrics)));
         let publication = Publication::new(Arc::clone(&metrics));
         let (sender, releases) = watch::channel(None);
-        let settings =
-            Settings { listener: self.listener, wasm_dir: self.wasm_dir.clone(), sidecar: self.sidecar };
+        let settings = Settings {
+            listener: self.listener,
+            wasm_dir: self.wasm_dir.clone(),
+            sidecar: self.sidecar,
+            trusted_ca: self.trusted_ca.clone(),
+        };
         let publisher = Publisher::new(store, keyring, settings, self.merge(), sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);

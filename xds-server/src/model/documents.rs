@@ -8,7 +8,8 @@ use ferrox_policy::{
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 
 use super::{
-    Compression, Cors, HashKey, HeaderChanges, Maintenance, Probe, Redirect, Response, Retry, Rewrite,
+    Compression, Cors, HashKey, HeaderChanges, HealthCheck, Maintenance, Probe, Redirect, Response, Retry,
+    Rewrite, TcpKeepalive, Tls,
 };
 
 /// A kind of document in a JSON column.
@@ -49,7 +50,10 @@ pub fn documents() -> Vec<Document> {
         Document::new::<Cors>("routes", "cors"),
         Document::new::<Compression>("routes", "compression"),
         Document::new::<Vec<HashKey>>("routes", "hash_on"),
+        Document::new::<HealthCheck>("upstreams", "health_check"),
         Document::new::<Probe>("upstreams", "probe"),
+        Document::new::<TcpKeepalive>("upstreams", "tcp_keepalive"),
+        Document::new::<Tls>("upstreams", "tls"),
         Document::of::<AuthPolicy>("kind = 'auth'", "route_policies", "policy"),
         Document::of::<RateLimitPolicy>("kind = 'rate_limit'", "route_policies", "policy"),
         Document::of::<CachePolicy>("kind = 'cache'", "route_policies", "policy"),

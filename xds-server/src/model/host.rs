@@ -81,7 +81,7 @@ impl fmt::Display for HostPattern {
 }
 
 /// A DNS name (RFC 1123 section 2.1, and `_`, which internal names have) or an IPv4 address, without a final dot.
-fn is_name(host: &str) -> bool {
+pub(super) fn is_name(host: &str) -> bool {
     let label = |label: &str| {
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         (1..=63).contains(&label.len())

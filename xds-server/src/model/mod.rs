@@ -36,7 +36,10 @@ pub use route::{
     Origin, PathRewrite, Redirect, RedirectPath, RedirectStatus, Response, Retry, RetryOn, Rewrite, Route,
     Scheme, Upgrade,
 };
-pub use upstream::{BadAnswer, Breaker, FailureOn, Force, Probe, Retries, Upstream};
+pub use upstream::{
+    Address, BadAnswer, Balancing, Breaker, Checker, Connections, Discovery, Endpoint, FailureOn, Force,
+    GrpcCheck, HealthCheck, HttpCheck, Probe, Protocol, Retries, SlowStart, TcpKeepalive, Tls, Upstream,
+};
 
 use self::{route::References, selection::Selection};
 use crate::{secrets::Keyring, store::Rows};

@@ -30,6 +30,27 @@ pub(crate) fn upstream(name: &str) -> UpstreamRow {
         force: None,
         retry_budget_percent: None,
         retry_budget_min: 3,
+        discovery: "static".to_owned(),
+        dns_refresh_ms: 5000,
+        load_balancing: "round_robin".to_owned(),
+        slow_start_ms: None,
+        protocol: "http1".to_owned(),
+        tls: None,
+        idle_timeout_ms: 3_600_000,
+        max_requests_per_connection: None,
+        tcp_keepalive: None,
+        health_check: None,
+    }
+}
+
+pub(crate) fn endpoint(upstream: &str, address: &str, port: i32) -> EndpointRow {
+    EndpointRow {
+        upstream: upstream.to_owned(),
+        address: address.to_owned(),
+        port,
+        weight: 1,
+        zone: String::new(),
+        priority: 0,
     }
 }
 
@@ -163,7 +184,7 @@ pub(crate) fn https(name: &str, port: i32, certificates: &[&str]) -> ListenerRow
 pub(crate) fn sound() -> Rows {
     Rows {
         upstreams: vec![upstream("orders"), upstream("users")],
-        endpoints: vec![EndpointRow { upstream: "orders".to_owned(), address: "::1".to_owned(), port: 8080 }],
+        endpoints: vec![endpoint("orders", "::1", 8080)],
         routes: vec![route("orders", "/orders"), route("users", "/users")],
         route_upstreams: vec![target("orders", "orders", 1), target("users", "users", 1)],
         ..Rows::default()

@@ -102,13 +102,15 @@ const GATEWAYS: Table = table!(
 
 const UPSTREAMS: Table = table!(
     select "name, connect_timeout_ms, failures, open_for_ms, max_connections, max_pending_requests, max_requests,
-            max_retries, failure_on, max_out_percent, probe, force, retry_budget_percent, retry_budget_min"
+            max_retries, failure_on, max_out_percent, probe, force, retry_budget_percent, retry_budget_min,
+            discovery, dns_refresh_ms, load_balancing, slow_start_ms, protocol, tls, idle_timeout_ms,
+            max_requests_per_connection, tcp_keepalive, health_check"
     from "upstreams" of "name" order by r#"name collate "C""#
 );
 
 const ENDPOINTS: Table = table!(
-    select "upstream, host(address) as address, port"
-    from "endpoints" of "upstream" order by r#"upstream collate "C", endpoints.address, port"#
+    select "upstream, address, port, weight, zone, priority"
+    from "endpoints" of "upstream" order by r#"upstream collate "C", address collate "C", port"#
 );
 
 const ROUTES: Table = table!(

@@ -23,7 +23,7 @@ mod virtual_host;
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -32,7 +32,7 @@ use envoy_types::pb::envoy::config::listener::v3::Listener;
 
 use self::{memo::Memo, policies::PolicyMaps, scope::Scopes, virtual_host::ByHost};
 use crate::{
-    model::{Certificate, Gateway, GatewayName, Model, Route, Sharding, Upstream},
+    model::{Certificate, Discovery, Gateway, GatewayName, Model, Route, Sharding, Upstream},
     snapshot::{Kind, Resource},
 };
 
@@ -52,13 +52,15 @@ pub struct Settings {
     pub wasm_dir: PathBuf,
     /// Where the Redis sidecar listens, with HTTP/2 in clear text.
     pub sidecar: SocketAddr,
+    /// The file of the authorities that upstreams with TLS are trusted by, unless they name their own.
+    pub trusted_ca: PathBuf,
 }
 
 /// Makes the resources of one model after the other. What is made of a part of the model is made again only when the part
 /// is another one.
 pub struct Translator {
     settings: Settings,
-    upstreams: Memo<Upstream, [Arc<Resource>; 3]>,
+    upstreams: Memo<Upstream, Vec<Arc<Resource>>>,
     routes: Memo<Route, Arc<[Bytes]>>,
     certificates: Memo<Certificate, Arc<Resource>>,
     scopes: BTreeMap<GatewayName, Scopes>,
@@ -84,6 +86,7 @@ impl Translator {
         self.routes.turn();
         self.certificates.turn();
         let shared = shared(model, &self.settings);
+        let of_upstream = |upstream: &Upstream| of_upstream(upstream, &self.settings.trusted_ca);
         let upstreams: Vec<_> = model
             .upstreams()
             .map(|upstream| (&upstream.name, self.upstreams.of(upstream, of_upstream)))
@@ -152,14 +155,17 @@ fn shared(model: &Model, settings: &Settings) -> Vec<Arc<Resource>> {
 
 /// An upstream's cluster and endpoints, and the service as which gRPC's own xDS clients know it (`xds:///name`), which no
 /// wildcard brings.
-fn of_upstream(upstream: &Upstream) -> [Arc<Resource>; 3] {
+fn of_upstream(upstream: &Upstream, trusted_ca: &Path) -> Vec<Arc<Resource>> {
     let name = upstream.name.as_str();
-    [
-        Resource::new(Kind::Cluster, name, proto::encode(&cluster::upstream(upstream))),
-        Resource::new(Kind::Endpoints, name, proto::encode(&endpoints::of(upstream))),
-        Resource::new(Kind::Listener, name, proto::encode(&service::listener(name))).unlisted(),
-    ]
-    .map(Arc::new)
+    let cluster = proto::encode(&cluster::upstream(upstream, trusted_ca));
+    let endpoints = (upstream.discovery == Discovery::Static)
+        .then(|| Resource::new(Kind::Endpoints, name, proto::encode(&endpoints::of(upstream))));
+    let service = Resource::new(Kind::Listener, name, proto::encode(&service::listener(name))).unlisted();
+    [Resource::new(Kind::Cluster, name, cluster), service]
+        .into_iter()
+        .chain(endpoints)
+        .map(Arc::new)
+        .collect()
 }
 
 /// A certificate with its key, for those only who ask for it by name.
@@ -169,8 +175,8 @@ fn of_certificate(certificate: &Certificate) -> Arc<Resource> {
 }
 
 /// Upstreams that no route of the gateway leads to are for those only who ask for them by name.
-fn for_gateway(of_upstream: &[Arc<Resource>; 3], is_used: bool) -> [Arc<Resource>; 3] {
-    of_upstream.each_ref().map(|resource| match is_used {
+fn for_gateway(of_upstream: &[Arc<Resource>], is_used: bool) -> impl Iterator<Item = Arc<Resource>> {
+    of_upstream.iter().map(move |resource| match is_used {
         true => Arc::clone(resource),
         false => Arc::new(Resource::clone(resource).unlisted()),
     })

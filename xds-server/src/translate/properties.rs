@@ -12,9 +12,11 @@ use super::{Translator, tests::settings};
 use crate::{
     model::{
         Model,
-        sample::{certificate, gateway, https, keyring, policy, provider, route, target, upstream},
+        sample::{
+            certificate, endpoint, gateway, https, keyring, policy, provider, route, target, upstream,
+        },
     },
-    store::{CertificateRow, Changed, ConsumerRow, EndpointRow, Rows, Things},
+    store::{CertificateRow, Changed, ConsumerRow, Rows, Things},
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -96,8 +98,7 @@ fn apply(rows: &mut Rows, step: Step) -> Things {
                 let mut row = upstream(name);
                 row.connect_timeout_ms = timeout;
                 rows.upstreams.push(row);
-                let address = "127.0.0.1".to_owned();
-                rows.endpoints.push(EndpointRow { upstream: name.to_owned(), address, port });
+                rows.endpoints.push(endpoint(name, "127.0.0.1", port));
             }
             Things { upstreams: one(name), ..Things::default() }
         }

@@ -1,15 +1,15 @@
 //! Protobuf's well-known types and the pieces of Envoy's API that several resources are made of.
 
-use std::net::SocketAddr;
+use std::fmt::Display;
 
 use bytes::Bytes;
 use envoy_types::pb::{
     envoy::config::{
         core::v3::{
-            Address, AggregatedConfigSource, ApiVersion, ConfigSource, Locality, SocketAddress, address,
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, SocketAddress, address,
             config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
         },
-        endpoint::v3::{Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint::HostIdentifier},
+        endpoint::v3::{Endpoint, LbEndpoint, lb_endpoint::HostIdentifier},
     },
     google::protobuf::{Any, BoolValue, Duration, UInt32Value},
 };
@@ -58,29 +58,22 @@ pub(super) fn ads() -> Option<ConfigSource> {
     })
 }
 
-pub(super) fn address(address: SocketAddr) -> Option<Address> {
+/// A socket at an IP address, or at a name where Envoy looks it up.
+pub(super) fn address(host: &impl Display, port: u16) -> Option<Address> {
     let socket = SocketAddress {
-        address: address.ip().to_string(),
-        port_specifier: Some(PortSpecifier::PortValue(address.port().into())),
+        address: host.to_string(),
+        port_specifier: Some(PortSpecifier::PortValue(port.into())),
         ..SocketAddress::default()
     };
     Some(Address { address: Some(address::Address::SocketAddress(socket)) })
 }
 
-/// Endpoints of one locality. gRPC's clients want it to be there and to have a weight; without the one they refuse the
-/// endpoints, without the other they ignore them in silence.
-pub(super) fn locality(addresses: impl IntoIterator<Item = SocketAddr>) -> LocalityLbEndpoints {
-    let endpoint = |socket| LbEndpoint {
+pub(super) fn endpoint(host: &impl Display, port: u16) -> LbEndpoint {
+    LbEndpoint {
         host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
-            address: address(socket),
+            address: address(host, port),
             ..Endpoint::default()
         })),
         ..LbEndpoint::default()
-    };
-    LocalityLbEndpoints {
-        locality: Some(Locality::default()),
-        load_balancing_weight: number(1),
-        lb_endpoints: addresses.into_iter().map(endpoint).collect(),
-        ..LocalityLbEndpoints::default()
     }
 }

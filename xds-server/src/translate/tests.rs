@@ -1,9 +1,8 @@
-use envoy_types::pb::envoy::config::{
-    cluster::v3::Cluster,
-    route::v3::{
-        Route, RouteConfiguration, ScopedRouteConfiguration, route_match::PathSpecifier,
-        scoped_route_configuration::key::fragment,
-    },
+mod upstreams;
+
+use envoy_types::pb::envoy::config::route::v3::{
+    Route, RouteConfiguration, ScopedRouteConfiguration, route_match::PathSpecifier,
+    scoped_route_configuration::key::fragment,
 };
 use prost::Message;
 use serde_json::json;
@@ -20,6 +19,7 @@ pub(super) fn settings() -> Settings {
         listener: "0.0.0.0:8080".parse().unwrap(),
         wasm_dir: "/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
+        trusted_ca: "/ca.pem".into(),
     }
 }
 
@@ -166,26 +166,6 @@ fn the_same_rows_always_give_the_same_bytes() {
     ];
     let first = snapshot(&rows);
     assert!((0..50).all(|_| snapshot(&rows) == first));
-}
-
-#[test]
-fn a_change_of_endpoints_leaves_the_cluster_and_its_breaker_alone() {
-    let before = snapshot(&sound());
-    let mut rows = sound();
-    rows.endpoints[0].port += 1;
-    let after = snapshot(&rows);
-    let changed = |kind| before.all(kind).zip(after.all(kind)).filter(|(a, b)| a != b).count();
-    assert_eq!(Kind::ALL.map(changed), [0, 1, 0, 0, 0, 0, 0]);
-}
-
-#[test]
-fn every_upstream_has_a_cluster_and_endpoints_and_the_sidecar_has_its_own() {
-    let snapshot = snapshot(&sound());
-    let names = |kind| snapshot.all(kind).map(|resource| resource.name().to_owned()).collect::<Vec<_>>();
-    assert_eq!(names(Kind::Cluster), ["ferrox_sidecar", "orders", "users"]);
-    assert_eq!(names(Kind::Endpoints), ["orders", "users"]);
-    let orders = snapshot.get(Kind::Cluster, "orders").unwrap();
-    assert_eq!(Cluster::decode(orders.encoded().as_ref()).unwrap().name, "orders");
 }
 
 /// The resources of two gateways: all routes in `ferrox`, and these in `other`.

@@ -14,6 +14,7 @@ use envoy_types::pb::{
         },
         extensions::{
             access_loggers::stream::v3::StdoutAccessLog,
+            clusters::dns::v3::DnsCluster,
             compression::{
                 brotli::compressor::v3::Brotli, gzip::compressor::v3::Gzip, zstd::compressor::v3::Zstd,
             },
@@ -30,8 +31,10 @@ use envoy_types::pb::{
                     connection_limit::v3::ConnectionLimit, http_connection_manager::v3::HttpConnectionManager,
                 },
             },
+            network::dns_resolver::cares::v3::CaresDnsResolverConfig,
             retry::host::previous_hosts::v3::PreviousHostsPredicate,
             transport_sockets::tls::v3::DownstreamTlsContext,
+            transport_sockets::tls::v3::UpstreamTlsContext,
             upstreams::http::v3::HttpProtocolOptions,
         },
     },
@@ -74,6 +77,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<Brotli>,
         decode::<Buffer>,
         decode::<BufferPerRoute>,
+        decode::<CaresDnsResolverConfig>,
         decode::<Cluster>,
         decode::<ClusterLoadAssignment>,
         decode::<Compressor>,
@@ -81,6 +85,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<ConnectionLimit>,
         decode::<Cors>,
         decode::<CorsPolicy>,
+        decode::<DnsCluster>,
         decode::<DownstreamTlsContext>,
         decode::<FilterConfig>,
         decode::<Gzip>,
@@ -96,6 +101,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<StringValue>,
         decode::<TlsInspector>,
         decode::<TypedExtensionConfig>,
+        decode::<UpstreamTlsContext>,
         decode::<Wasm>,
         decode::<Zstd>,
     ];

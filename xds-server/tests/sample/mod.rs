@@ -20,6 +20,7 @@ pub(crate) fn snapshot(gateway: &str) -> Snapshot {
         listener: "0.0.0.0:8080".parse().unwrap(),
         wasm_dir: "/etc/ferrox/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
+        trusted_ca: "/etc/ssl/certs/ca-certificates.crt".into(),
     };
     let mut gateways = Translator::new(settings).translate(&model);
     Snapshot::new(gateways.remove(gateway).expect("a gateway of the sample"))

@@ -7,7 +7,8 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use super::{FAILING, assert_open, breaker, fail, until_in};
+use super::{FAILING, assert_open, fail, until_in};
+use crate::rows;
 
 /// What the probe asks for.
 const PROBE: &str = "/probe";
@@ -15,7 +16,8 @@ const PROBE: &str = "/probe";
 #[tokio::test(flavor = "multi_thread")]
 async fn after_its_time_a_breaker_closes_and_counts_from_zero() {
     let flaky = Upstream::start_new("flaky").unwrap();
-    let mut gateway = Gateway::start(&breaker(&flaky, "failures = 3, open_for_ms = 1500")).await.unwrap();
+    let mut gateway =
+        Gateway::start(&rows::routed(&flaky, "failures = 3, open_for_ms = 1500")).await.unwrap();
     flaky.behave(FAILING);
     for round in 1..=2_u64 {
         fail(&gateway, "/flaky", 3).await;
@@ -31,7 +33,7 @@ async fn after_its_time_a_breaker_closes_and_counts_from_zero() {
 /// A gateway to an upstream with a probe every 200 ms, whose breaker time would not close within the test.
 async fn probed(upstream: &Upstream) -> Gateway {
     let columns = "failures = 3, open_for_ms = 200, probe = '{\"path\": \"/probe\", \"host\": \"probe.test\", \"statuses\": [200, 202]}'";
-    Gateway::start(&breaker(upstream, columns)).await.unwrap()
+    Gateway::start(&rows::routed(upstream, columns)).await.unwrap()
 }
 
 fn probe_answers(upstream: &Upstream, status: StatusCode) {

@@ -8,7 +8,7 @@ use ferrox_testbed::{
     upstream::{Behaviour, Upstream},
 };
 
-use super::{FAILING, assert_open, breaker, fail, until_in};
+use super::{FAILING, assert_open, fail, until_in};
 use crate::rows;
 
 /// The sum of a counter of Envoy's.
@@ -19,7 +19,8 @@ async fn connections_refused(gateway: &mut Gateway, upstream: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_dead_upstream_exactly_n_requests_try_to_connect() {
     let mut dead = Upstream::start_new("dead").unwrap();
-    let mut gateway = Gateway::start(&breaker(&dead, "failures = 5, open_for_ms = 60000")).await.unwrap();
+    let mut gateway =
+        Gateway::start(&rows::routed(&dead, "failures = 5, open_for_ms = 60000")).await.unwrap();
     dead.close();
     fail(&gateway, "/dead", 5).await;
     until_in(&mut gateway, "dead", 0).await;
@@ -123,7 +124,7 @@ async fn only_what_is_named_counts() {
         for (index, failure) in Failure::ALL.into_iter().enumerate() {
             let upstream = Upstream::start_new(&format!("u{number}-{index}")).unwrap();
             let columns = format!("failures = 3, open_for_ms = 60000, failure_on = '{{{failure_on}}}'");
-            rows += &breaker(&upstream, &columns);
+            rows += &rows::routed(&upstream, &columns);
             upstreams.push((failure_on, failure, upstream));
         }
     }
@@ -150,7 +151,7 @@ async fn only_what_is_named_counts() {
 async fn an_answer_that_does_not_count_ends_the_row() {
     let upstream = Upstream::start_new("u").unwrap();
     let columns = "failures = 3, open_for_ms = 60000, failure_on = '{gateway_error,no_answer}'";
-    let mut gateway = Gateway::start(&breaker(&upstream, columns)).await.unwrap();
+    let mut gateway = Gateway::start(&rows::routed(&upstream, columns)).await.unwrap();
     for status in [502, 502, 500, 502, 502, 404, 503, 503] {
         upstream.behave(Behaviour::Fail(StatusCode::from_u16(status).unwrap()));
         assert_eq!(gateway.get("/u").await.unwrap().status(), status);

@@ -6,12 +6,13 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use super::{FAILING, assert_open, breaker, fail, until_in};
+use super::{FAILING, assert_open, fail, until_in};
 use crate::{load::Client, rows};
 
 /// A gateway with an upstream whose breaker is open, and one that serves.
 async fn with_one_open(down: &Upstream, healthy: &Upstream) -> Gateway {
-    let rows = breaker(down, "failures = 3, open_for_ms = 3600000") + &breaker(healthy, "failures = 5");
+    let rows =
+        rows::routed(down, "failures = 3, open_for_ms = 3600000") + &rows::routed(healthy, "failures = 5");
     let mut gateway = Gateway::start(&rows).await.unwrap();
     down.behave(FAILING);
     fail(&gateway, &format!("/{}", down.name()), 3).await;
@@ -75,7 +76,8 @@ async fn a_change_of_the_upstreams_row_closes_its_breaker() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_a_healthy_upstream_see_nothing_of_one_that_is_down() {
     let (mut down, healthy) = (Upstream::start_new("down").unwrap(), Upstream::start_new("healthy").unwrap());
-    let rows = breaker(&down, "failures = 3, open_for_ms = 100") + &breaker(&healthy, "failures = 5");
+    let rows =
+        rows::routed(&down, "failures = 3, open_for_ms = 100") + &rows::routed(&healthy, "failures = 5");
     let gateway = Gateway::start(&rows).await.unwrap();
     let get = |path: &str| gateway.client().get(gateway.url(path));
     let client = Client::start(vec![get("/healthy")]);

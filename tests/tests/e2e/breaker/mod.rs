@@ -14,20 +14,8 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use crate::rows;
-
 /// An answer that counts.
 const FAILING: Behaviour = Behaviour::Fail(StatusCode::INTERNAL_SERVER_ERROR);
-
-/// An upstream with these columns set, on a route of its name.
-fn breaker(upstream: &Upstream, columns: &str) -> String {
-    let name = upstream.name();
-    format!(
-        "{}{} update upstreams set {columns} where name = '{name}';",
-        rows::upstream(upstream),
-        rows::route(name, name)
-    )
-}
 
 /// Waits until so many endpoints of an upstream are in, as Envoy's main thread tells its workers.
 async fn until_in(gateway: &mut Gateway, upstream: &str, endpoints: u64) {

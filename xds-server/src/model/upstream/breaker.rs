@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     failure::{self, FailureOn},
+    kept,
     probe::Probe,
 };
 use crate::{model::problem::RowCheck, store::UpstreamRow};
@@ -80,11 +81,6 @@ pub(super) fn parse(row: &UpstreamRow, check: &mut RowCheck<'_>) -> Option<Break
         max_requests: max_requests?,
         retries: retries?,
     })
-}
-
-/// What may be absent but not wrong.
-fn kept<T>(parsed: Option<Option<T>>) -> Option<Option<T>> {
-    parsed.map_or(Some(None), |parsed| parsed.map(Some))
 }
 
 fn force(force: &str) -> Result<Force, String> {

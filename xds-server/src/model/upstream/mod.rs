@@ -1,22 +1,31 @@
 //! The services behind the gateway.
 
+mod balancing;
 mod breaker;
+mod connections;
+mod discovery;
 mod endpoint;
 mod failure;
+mod health_check;
 mod http_check;
 mod probe;
+mod tls;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
-    net::SocketAddr,
     sync::Arc,
-    time::Duration,
 };
 
 pub use self::{
+    balancing::{Balancing, SlowStart},
     breaker::{Breaker, Force, Retries},
+    connections::{Connections, Protocol, TcpKeepalive},
+    discovery::Discovery,
+    endpoint::{Address, Endpoint},
     failure::{BadAnswer, FailureOn},
+    health_check::{Checker, GrpcCheck, HealthCheck, HttpCheck},
     probe::Probe,
+    tls::Tls,
 };
 use super::{
     UpstreamName,
@@ -30,12 +39,20 @@ use crate::store::UpstreamRow;
 pub struct Upstream {
     /// Its name.
     pub name: UpstreamName,
-    /// How long a connection may take to be made: 1 ms to 60 s.
-    pub connect_timeout: Duration,
+    /// How its endpoints are found.
+    pub discovery: Discovery,
+    /// How one of them is chosen.
+    pub balancing: Balancing,
+    /// Connections to them.
+    pub connections: Connections,
+    /// TLS on these, if not clear text.
+    pub tls: Option<Tls>,
+    /// What takes endpoints out and in, besides the breaker; never together with its probe.
+    pub health_check: Option<HealthCheck>,
     /// When it is spared.
     pub breaker: Breaker,
     /// Where it listens. None: every request is answered with 503.
-    pub endpoints: BTreeSet<SocketAddr>,
+    pub endpoints: BTreeSet<Endpoint>,
 }
 
 const TABLE: &str = "upstreams";
@@ -55,33 +72,80 @@ pub(super) fn parse_all(
             upstreams.insert(upstream.name.clone(), upstream);
         }
     }
+    let mut places = HashSet::new();
     for row in &rows.endpoints {
         let key = format_args!("{} {}:{}", row.upstream, row.address, row.port);
         let mut check = RowCheck::new(ENDPOINTS, &key, problems);
         if !seen.contains(row.upstream.as_str()) {
             check.refuse("upstream", format!("there is no upstream '{}'", row.upstream));
         }
-        let Some(address) = endpoint::parse(row, &mut check) else { continue };
+        let Some(endpoint) = endpoint::parse(row, &mut check) else { continue };
         // An upstream that was refused itself has nowhere to put it.
         let name = UpstreamName::parse(&row.upstream).ok();
         let Some(upstream) = name.and_then(|name| upstreams.get_mut(&name)) else { continue };
-        if !upstream.endpoints.insert(address) {
+        check.keep("address", endpoint::check_discovery(&endpoint.address, upstream.discovery));
+        if !places.insert((&row.upstream, endpoint.address.clone(), endpoint.port)) {
             check.refuse("", "stands twice");
         }
+        upstream.endpoints.insert(endpoint);
+    }
+    for upstream in upstreams.values() {
+        check_count(upstream, &mut RowCheck::new(TABLE, &upstream.name, problems));
     }
     upstreams.into_iter().map(|(name, upstream)| (name, Arc::new(upstream))).collect()
 }
 
 fn parse(row: &UpstreamRow, check: &mut RowCheck<'_>) -> Option<Upstream> {
     let name = check.keep("name", UpstreamName::parse(&row.name));
-    let connect_timeout = check.number("connect_timeout_ms", row.connect_timeout_ms, 1..=60_000);
+    let discovery = discovery::parse(row, check);
+    let balancing = balancing::parse(row, check);
+    let connections = connections::parse(row, check);
+    let tls = row.tls.as_ref().map(|tls| check.document("tls", tls));
+    let health_check = row.health_check.as_ref().map(|json| health_check(row, json, check));
     let breaker = breaker::parse(row, check);
     Some(Upstream {
         name: name?,
-        connect_timeout: Duration::from_millis(connect_timeout?.into()),
+        discovery: discovery?,
+        balancing: balancing?,
+        connections: connections?,
+        tls: kept(tls)?,
+        health_check: kept(health_check)?,
         breaker: breaker?,
         endpoints: BTreeSet::new(),
     })
+}
+
+fn health_check(
+    row: &UpstreamRow,
+    json: &serde_json::Value,
+    check: &mut RowCheck<'_>,
+) -> Option<HealthCheck> {
+    let health_check: HealthCheck = check.document("health_check", json)?;
+    if row.probe.is_some() {
+        check.refuse(
+            "health_check",
+            "cannot stand beside a probe: one would close the breaker and the other would not",
+        );
+        return None;
+    }
+    if matches!(health_check.checker(), Checker::Grpc(_)) && row.protocol != "http2" {
+        check.refuse("health_check.grpc", "needs the protocol http2");
+        return None;
+    }
+    Some(health_check)
+}
+
+/// Envoy refuses a logical DNS cluster with any other number.
+fn check_count(upstream: &Upstream, check: &mut RowCheck<'_>) {
+    let count = upstream.endpoints.len();
+    if matches!(upstream.discovery, Discovery::LogicalDns(_)) && count != 1 {
+        check.refuse("discovery", format!("logical_dns needs exactly one endpoint, not {count}"));
+    }
+}
+
+/// What may be absent but not wrong.
+fn kept<T>(parsed: Option<Option<T>>) -> Option<Option<T>> {
+    parsed.map_or(Some(None), |parsed| parsed.map(Some))
 }
 
 #[cfg(test)]

@@ -43,33 +43,36 @@ pub struct UpstreamRow {
     /// Retries that the budget always allows.
     #[serde(default = "default::retry_budget_min", skip_serializing_if = "default::is_retry_budget_min")]
     pub retry_budget_min: i32,
-}
-
-/// The defaults of columns that were not always there.
-mod default {
-    pub(super) fn failure_on() -> Vec<String> {
-        vec!["5xx".to_owned(), "no_answer".to_owned()]
-    }
-
-    pub(super) fn is_failure_on(value: &[String]) -> bool {
-        value == failure_on()
-    }
-
-    pub(super) fn max_out_percent() -> i32 {
-        100
-    }
-
-    pub(super) fn is_max_out_percent(value: &i32) -> bool {
-        *value == max_out_percent()
-    }
-
-    pub(super) fn retry_budget_min() -> i32 {
-        3
-    }
-
-    pub(super) fn is_retry_budget_min(value: &i32) -> bool {
-        *value == retry_budget_min()
-    }
+    /// `static`, `strict_dns` or `logical_dns`.
+    #[serde(default = "default::discovery", skip_serializing_if = "default::is_discovery")]
+    pub discovery: String,
+    /// Milliseconds.
+    #[serde(default = "default::dns_refresh_ms", skip_serializing_if = "default::is_dns_refresh_ms")]
+    pub dns_refresh_ms: i32,
+    /// `round_robin`, `least_request`, `random`, `ring_hash` or `maglev`.
+    #[serde(default = "default::load_balancing", skip_serializing_if = "default::is_load_balancing")]
+    pub load_balancing: String,
+    /// Milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start_ms: Option<i32>,
+    /// `http1`, `http2` or `auto`.
+    #[serde(default = "default::protocol", skip_serializing_if = "default::is_protocol")]
+    pub protocol: String,
+    /// TLS to the endpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Value>,
+    /// Milliseconds.
+    #[serde(default = "default::idle_timeout_ms", skip_serializing_if = "default::is_idle_timeout_ms")]
+    pub idle_timeout_ms: i32,
+    /// After so many a connection is closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_requests_per_connection: Option<i32>,
+    /// How dead connections are found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_keepalive: Option<Value>,
+    /// What takes endpoints out and in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<Value>,
 }
 
 /// Where an upstream listens.
@@ -78,8 +81,48 @@ mod default {
 pub struct EndpointRow {
     /// Name of the upstream.
     pub upstream: String,
-    /// An IP address as text.
+    /// An IP address or a DNS name.
     pub address: String,
     /// TCP port.
     pub port: i32,
+    /// Share relative to the others of its priority.
+    #[serde(default = "default::weight", skip_serializing_if = "default::is_weight")]
+    pub weight: i32,
+    /// Where it is; empty: not said.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub zone: String,
+    /// The lowest is used first.
+    #[serde(default, skip_serializing_if = "default::is_priority")]
+    pub priority: i32,
+}
+
+/// The defaults of columns that were not always there.
+mod default {
+    macro_rules! default {
+        ($($column:ident, $is_default:ident: $type:ty = $value:expr;)*) => {$(
+            pub(super) fn $column() -> $type {
+                $value.into()
+            }
+
+            pub(super) fn $is_default(value: &$type) -> bool {
+                *value == $column()
+            }
+        )*};
+    }
+
+    default! {
+        failure_on, is_failure_on: Vec<String> = ["5xx".to_owned(), "no_answer".to_owned()];
+        max_out_percent, is_max_out_percent: i32 = 100;
+        retry_budget_min, is_retry_budget_min: i32 = 3;
+        discovery, is_discovery: String = "static";
+        dns_refresh_ms, is_dns_refresh_ms: i32 = 5000;
+        load_balancing, is_load_balancing: String = "round_robin";
+        protocol, is_protocol: String = "http1";
+        idle_timeout_ms, is_idle_timeout_ms: i32 = 3_600_000;
+        weight, is_weight: i32 = 1;
+    }
+
+    pub(super) fn is_priority(value: &i32) -> bool {
+        *value == 0
+    }
 }

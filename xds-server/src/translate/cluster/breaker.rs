@@ -74,6 +74,12 @@ pub(super) fn outlier_detection(breaker: &Breaker) -> OutlierDetection {
         enforcing_consecutive_local_origin_failure: proto::number(0),
         enforcing_local_origin_success_rate: proto::number(0),
         enforcing_failure_percentage_local_origin: proto::number(0),
+        // A probe closes the breaker; a health check, which may pass while traffic fails, leaves it to its time.
+        successful_active_health_check_uneject_host: if breaker.probe.is_some() {
+            proto::yes()
+        } else {
+            proto::no()
+        },
         ..OutlierDetection::default()
     }
 }

@@ -1,69 +1,52 @@
 //! Upstreams and the sidecar as Envoy's clusters (CDS).
 
+mod balancing;
 mod breaker;
+mod connections;
+mod discovery;
 mod health_check;
 mod sidecar;
+mod tls;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use envoy_types::pb::{
-    envoy::{
-        config::{
-            cluster::v3::{
-                Cluster,
-                cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
-            },
-            core::v3::Http1ProtocolOptions,
-        },
-        extensions::upstreams::http::v3::{
-            HttpProtocolOptions,
-            http_protocol_options::{
-                ExplicitHttpConfig, UpstreamProtocolOptions, explicit_http_config::ProtocolConfig,
-            },
-        },
-    },
+    envoy::{config::cluster::v3::Cluster, extensions::upstreams::http::v3::HttpProtocolOptions},
     google::protobuf::Any,
 };
 use prost::Name;
 
 pub(super) use self::sidecar::sidecar;
-use super::proto;
-use crate::model::Upstream;
+use super::{endpoints, proto};
+use crate::model::{Discovery, Upstream};
 
-/// The cluster of an upstream. A change of any field makes Envoy build it anew and forget its breaker, so the endpoints
-/// are a resource of their own.
-pub(super) fn upstream(upstream: &Upstream) -> Cluster {
-    let breaker = &upstream.breaker;
+/// The cluster of an upstream. A change of any field makes Envoy build it anew and forget its breaker, so its endpoints
+/// are a resource of their own, where Envoy takes them so: it does not those that DNS finds.
+pub(super) fn upstream(upstream: &Upstream, trusted_ca: &Path) -> Cluster {
+    let Upstream { discovery, balancing, connections, breaker, .. } = upstream;
     Cluster {
         name: upstream.name.to_string(),
-        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
-        eds_cluster_config: Some(EdsClusterConfig {
-            eds_config: proto::ads(),
-            ..EdsClusterConfig::default()
-        }),
-        connect_timeout: proto::duration(upstream.connect_timeout),
+        cluster_discovery_type: Some(discovery::kind(*discovery)),
+        eds_cluster_config: discovery::eds(*discovery),
+        load_assignment: (*discovery != Discovery::Static).then(|| endpoints::of(upstream)),
+        lb_policy: balancing::policy(*balancing).into(),
+        lb_config: balancing::config(*balancing),
+        common_lb_config: Some(breaker::common_lb_config()),
+        connect_timeout: proto::duration(connections.connect_timeout),
+        upstream_connection_options: connections::tcp(connections),
+        transport_socket: upstream.tls.as_ref().map(|tls| tls::socket(tls, connections.protocol, trusted_ca)),
+        health_checks: health_check::of(upstream).into_iter().collect(),
         circuit_breakers: Some(breaker::limits(breaker)),
         outlier_detection: Some(breaker::outlier_detection(breaker)),
-        common_lb_config: Some(breaker::common_lb_config()),
-        health_checks: health_check::probe(breaker).into_iter().collect(),
-        typed_extension_protocol_options: http(HttpProtocolOptions {
+        typed_extension_protocol_options: protocol_options(&HttpProtocolOptions {
             outlier_detection: breaker::errors(breaker),
-            ..explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default()))
+            ..connections::http(connections)
         }),
         ..Cluster::default()
     }
 }
 
-fn explicit(protocol: ProtocolConfig) -> HttpProtocolOptions {
-    HttpProtocolOptions {
-        upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {
-            protocol_config: Some(protocol),
-        })),
-        ..HttpProtocolOptions::default()
-    }
-}
-
 /// One entry, so that its encoding is canonical.
-fn http(options: HttpProtocolOptions) -> HashMap<String, Any> {
-    HashMap::from([(HttpProtocolOptions::full_name(), proto::any(&options))])
+fn protocol_options(options: &HttpProtocolOptions) -> HashMap<String, Any> {
+    HashMap::from([(HttpProtocolOptions::full_name(), proto::any(options))])
 }

@@ -10,12 +10,14 @@ use envoy_types::pb::envoy::{
             cluster::{ClusterDiscoveryType, DiscoveryType},
         },
         core::v3::{Http2ProtocolOptions, KeepaliveSettings},
-        endpoint::v3::ClusterLoadAssignment,
+        endpoint::v3::{ClusterLoadAssignment, LocalityLbEndpoints},
     },
-    extensions::upstreams::http::v3::http_protocol_options::explicit_http_config::ProtocolConfig,
+    extensions::upstreams::http::v3::{
+        HttpProtocolOptions, http_protocol_options::explicit_http_config::ProtocolConfig,
+    },
 };
 
-use super::{explicit, http};
+use super::{connections::explicit, protocol_options};
 use crate::translate::{SIDECAR_CLUSTER, proto};
 
 /// The cluster for call-outs of the filters. HTTP/2 halves what a call costs the sidecar.
@@ -33,12 +35,18 @@ pub(in crate::translate) fn sidecar(address: SocketAddr) -> Cluster {
         timeout: proto::seconds(2),
         ..KeepaliveSettings::default()
     };
+    let http2 =
+        Http2ProtocolOptions { connection_keepalive: Some(keepalive), ..Http2ProtocolOptions::default() };
+    let endpoints = LocalityLbEndpoints {
+        lb_endpoints: vec![proto::endpoint(&address.ip(), address.port())],
+        ..LocalityLbEndpoints::default()
+    };
     Cluster {
         name: SIDECAR_CLUSTER.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
         load_assignment: Some(ClusterLoadAssignment {
             cluster_name: SIDECAR_CLUSTER.to_owned(),
-            endpoints: vec![proto::locality([address])],
+            endpoints: vec![endpoints],
             ..ClusterLoadAssignment::default()
         }),
         connect_timeout: proto::duration(Duration::from_millis(250)),
@@ -46,9 +54,10 @@ pub(in crate::translate) fn sidecar(address: SocketAddr) -> Cluster {
             thresholds: vec![thresholds],
             ..CircuitBreakers::default()
         }),
-        typed_extension_protocol_options: http(explicit(ProtocolConfig::Http2ProtocolOptions(
-            Http2ProtocolOptions { connection_keepalive: Some(keepalive), ..Http2ProtocolOptions::default() },
-        ))),
+        typed_extension_protocol_options: protocol_options(&HttpProtocolOptions {
+            upstream_protocol_options: Some(explicit(ProtocolConfig::Http2ProtocolOptions(http2))),
+            ..HttpProtocolOptions::default()
+        }),
         ..Cluster::default()
     }
 }

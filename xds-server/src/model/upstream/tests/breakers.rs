@@ -1,25 +1,7 @@
 use serde_json::{Value, json};
 
-use crate::{
-    model::{FailureOn, Force, Model, Retries, Upstream, sample::sound},
-    store::{Rows, UpstreamRow},
-};
-
-/// What is wrong with the upstream `orders` after a change to it.
-fn problem(change: impl FnOnce(&mut UpstreamRow)) -> String {
-    let mut rows = sound();
-    change(&mut rows.upstreams[0]);
-    let problems = Model::parse(&rows).expect_err("a problem");
-    assert_eq!(problems.len(), 1, "{problems:?}");
-    problems[0].to_string().strip_prefix("upstreams 'orders': field ").expect("of the upstream").to_owned()
-}
-
-fn parsed(change: impl FnOnce(&mut UpstreamRow)) -> Upstream {
-    let mut rows: Rows = sound();
-    change(&mut rows.upstreams[0]);
-    let model = Model::parse(&rows).unwrap();
-    Upstream::clone(model.upstreams().next().unwrap())
-}
+use super::{parsed, problem};
+use crate::model::{FailureOn, Force, Retries};
 
 #[test]
 fn a_breaker_that_makes_no_sense_is_refused_by_its_field() {
@@ -68,11 +50,4 @@ fn a_breaker_is_what_its_row_says() {
     assert_eq!(breaker.probe.unwrap().timeout().as_millis(), 1000);
     assert_eq!(breaker.retries, Retries::Budget { percent: 20, min: 3 });
     assert_eq!(parsed(|_| {}).breaker.retries, Retries::Limit(3));
-}
-
-#[test]
-fn a_row_at_its_defaults_is_the_same_as_in_older_releases() {
-    let json = serde_json::to_value(&sound().upstreams[0]).unwrap();
-    assert_eq!(json.as_object().unwrap().len(), 8, "{json}");
-    assert_eq!(serde_json::from_value::<UpstreamRow>(json).unwrap(), sound().upstreams[0]);
 }

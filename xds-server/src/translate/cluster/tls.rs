@@ -1,0 +1,54 @@
+//! TLS of a cluster to its endpoints.
+
+use std::path::Path;
+
+use envoy_types::pb::envoy::{
+    config::core::v3::{DataSource, TransportSocket, data_source::Specifier, transport_socket::ConfigType},
+    extensions::transport_sockets::tls::v3::{
+        CertificateValidationContext, CommonTlsContext, UpstreamTlsContext,
+        common_tls_context::ValidationContextType,
+    },
+};
+
+use crate::{
+    model::{Protocol, Tls},
+    translate::proto,
+};
+
+/// `trusted_ca` is the file of the authorities that are trusted where the upstream names none.
+pub(super) fn socket(tls: &Tls, protocol: Protocol, trusted_ca: &Path) -> TransportSocket {
+    let context = UpstreamTlsContext {
+        sni: tls.sni.clone(),
+        // Envoy checks who signed a certificate and not whom it is for, unless it is told to.
+        auto_sni_san_validation: tls.verify,
+        common_tls_context: Some(CommonTlsContext {
+            alpn_protocols: alpn(protocol),
+            validation_context_type: tls.verify.then(|| validation(tls, trusted_ca)),
+            ..CommonTlsContext::default()
+        }),
+        ..UpstreamTlsContext::default()
+    };
+    TransportSocket {
+        name: "envoy.transport_sockets.tls".to_owned(),
+        config_type: Some(ConfigType::TypedConfig(proto::any(&context))),
+    }
+}
+
+/// For `auto` Envoy offers what it is configured for by itself; for HTTP/1.1 nobody needs to agree.
+fn alpn(protocol: Protocol) -> Vec<String> {
+    match protocol {
+        Protocol::Http2 => vec!["h2".to_owned()],
+        Protocol::Http1 | Protocol::Auto => Vec::new(),
+    }
+}
+
+fn validation(tls: &Tls, trusted_ca: &Path) -> ValidationContextType {
+    let authorities = match &tls.ca {
+        Some(pem) => Specifier::InlineString(pem.clone()),
+        None => Specifier::Filename(trusted_ca.to_string_lossy().into_owned()),
+    };
+    ValidationContextType::ValidationContext(CertificateValidationContext {
+        trusted_ca: Some(DataSource { specifier: Some(authorities), ..DataSource::default() }),
+        ..CertificateValidationContext::default()
+    })
+}
