@@ -32,7 +32,8 @@ async fn a_grpc_client_finds_a_service_by_its_name_and_follows_every_change_with
     };
     answered_by(&mut calls, "one").await;
 
-    gateway.sql(&format!("update endpoints set port = {}", two.port())).await.unwrap();
+    let moved = format!("update endpoints set port = {}, weight = 5, zone = 'b', priority = 7", two.port());
+    gateway.sql(&moved).await.unwrap();
     answered_by(&mut calls, "two").await;
 
     gateway.control_plane.service().kill().unwrap();
@@ -62,10 +63,22 @@ async fn a_grpc_client_finds_a_service_by_its_name_and_follows_every_change_with
     let clusters = gateway.client().get(gateway.envoy_url("/clusters").unwrap()).send().await.unwrap();
     assert!(!clusters.text().await.unwrap().contains("orders::"));
 
-    gateway.sql("delete from endpoints").await.unwrap();
-    eventually("calls fail at once when there is no endpoint", async || {
-        calls.next().await.unwrap().expect("calls go on").starts_with("UNAVAILABLE")
+    let fails = async |calls: &mut GrpcCalls, why: &str| {
+        eventually(why, async || {
+            calls.next().await.unwrap().expect("calls go on").starts_with("UNAVAILABLE")
+        })
+        .await
+        .unwrap();
+    };
+    gateway.sql("update upstreams set force = 'open'").await.unwrap();
+    fails(&mut calls, "a breaker is open for the client too").await;
+    gateway.sql("update upstreams set force = null").await.unwrap();
+    eventually("calls succeed again", async || {
+        calls.next().await.unwrap().expect("calls go on").starts_with("OK ")
     })
     .await
     .unwrap();
+
+    gateway.sql("delete from endpoints").await.unwrap();
+    fails(&mut calls, "calls fail at once when there is no endpoint").await;
 }
