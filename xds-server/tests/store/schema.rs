@@ -56,6 +56,27 @@ async fn the_database_refuses_what_it_can_judge() {
         "update upstreams set failures = 0",
         "update upstreams set open_for_ms = 99",
         "update upstreams set max_requests = -1",
+        "update upstreams set failure_on = '{}'",
+        "update upstreams set failure_on = '{4xx}'",
+        "update upstreams set failure_on = '{no_answer,null}'",
+        "update upstreams set failure_on = '{5xx,gateway_error}'",
+        "update upstreams set max_out_percent = 0",
+        "update upstreams set probe = '[]'",
+        "update upstreams set force = 'shut'",
+        "update upstreams set retry_budget_percent = 101",
+        "update upstreams set retry_budget_min = -1",
+        "update upstreams set discovery = 'dns'",
+        "update upstreams set dns_refresh_ms = 999",
+        "update upstreams set load_balancing = 'fair'",
+        "update upstreams set load_balancing = 'maglev', slow_start_ms = 1",
+        "update upstreams set protocol = 'http3'",
+        "update upstreams set protocol = 'auto', tls = null",
+        "update upstreams set tls = '[]'",
+        "update upstreams set idle_timeout_ms = 0",
+        "update upstreams set max_requests_per_connection = 0",
+        "update upstreams set tcp_keepalive = '[]'",
+        "update upstreams set health_check = '[]'",
+        "update upstreams set health_check = '{}', probe = '{}'",
         "delete from upstreams",
         "insert into endpoints values ('nobody', '10.0.0.1', 80)",
         "insert into endpoints values ('orders', '10.0.0.0/24', 80)",
@@ -63,6 +84,11 @@ async fn the_database_refuses_what_it_can_judge() {
         "insert into endpoints values ('orders', '10.0.0.9', 0)",
         "insert into endpoints values ('orders', '10.0.0.9', 65536)",
         "insert into endpoints values ('orders', '10.0.0.1', 8080)",
+        "insert into endpoints values ('orders', 'A.example.com', 80)",
+        "update endpoints set weight = 0",
+        "update endpoints set weight = 1001",
+        "update endpoints set zone = 'a b'",
+        "update endpoints set priority = 16",
         "update routes set hosts = '{}'",
         "update routes set hosts = '{null}'",
         "update routes set hosts = '{{a},{b}}'",
@@ -161,6 +187,6 @@ async fn a_name_can_be_changed_and_what_belongs_to_a_row_goes_with_it() {
     sql.execute("delete from routes").await.unwrap();
     sql.execute("delete from consumers").await.unwrap();
     let rows = read(&store).await;
-    assert_eq!(rows.endpoints.iter().filter(|row| row.upstream == "orders-v1").count(), 2);
+    assert_eq!(rows.endpoints.iter().filter(|row| row.upstream == "orders-v1").count(), 4);
     assert!(rows.route_upstreams.is_empty() && rows.route_policies.is_empty() && rows.api_keys.is_empty());
 }
