@@ -116,11 +116,11 @@ impl Rows {
             insert into upstreams (name)
                 select 'u' || lpad(n::text, 4, '0') from generate_series(0, {hosts}) n;
             insert into endpoints (upstream, address, port)
-                select 'u' || lpad(n::text, 4, '0'), '127.1.0.2'::inet, 9000 from generate_series(1, {hosts}) n
+                select 'u' || lpad(n::text, 4, '0'), '127.1.0.2', 9000 from generate_series(1, {hosts}) n
                 union all
-                select 'u' || lpad(n::text, 4, '0'), '127.1.0.3'::inet, 9000 from generate_series(1, {hosts}) n
+                select 'u' || lpad(n::text, 4, '0'), '127.1.0.3', 9000 from generate_series(1, {hosts}) n
                 union all
-                select 'u0000', '127.0.0.1'::inet, {port};
+                select 'u0000', '127.0.0.1', {port};
             insert into routes (name, hosts, path_prefix)
                 select 'r' || lpad(n::text, 5, '0'),
                        array['h' || lpad((n / {ROUTES_EACH})::text, 4, '0') || '.example.com'],

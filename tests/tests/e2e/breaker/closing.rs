@@ -7,8 +7,8 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use super::{FAILING, assert_open, fail, until_in};
-use crate::rows;
+use super::{FAILING, assert_open, fail};
+use crate::{pool::until_in, rows};
 
 /// What the probe asks for.
 const PROBE: &str = "/probe";

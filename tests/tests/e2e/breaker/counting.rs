@@ -8,8 +8,11 @@ use ferrox_testbed::{
     upstream::{Behaviour, Upstream},
 };
 
-use super::{FAILING, assert_open, fail, until_in};
-use crate::rows;
+use super::{FAILING, assert_open, fail};
+use crate::{
+    pool::{self, until_in},
+    rows,
+};
 
 /// The sum of a counter of Envoy's.
 async fn connections_refused(gateway: &mut Gateway, upstream: &str) -> u64 {
@@ -28,25 +31,12 @@ async fn of_a_dead_upstream_exactly_n_requests_try_to_connect() {
     assert_eq!(connections_refused(&mut gateway, "dead").await, 5);
 }
 
-/// Endpoints that all are one upstream, `pool`.
-fn pool(endpoints: &[Upstream], columns: &str) -> String {
-    let mut rows = "insert into upstreams (name) values ('pool');".to_owned() + &rows::route("pool", "pool");
-    for endpoint in endpoints {
-        rows += &rows::endpoint("pool", endpoint.port());
-    }
-    rows + &format!("update upstreams set {columns};")
-}
-
-fn start(count: usize) -> Vec<Upstream> {
-    (0..count).map(|index| Upstream::start_new(&format!("e{index}")).unwrap()).collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_endpoint_of_a_pool_has_a_breaker_of_its_own() {
     for count in [1, 2, 3, 10] {
-        let endpoints = start(count);
+        let endpoints = pool::start(count);
         let mut gateway =
-            Gateway::start(&pool(&endpoints, "failures = 5, open_for_ms = 60000")).await.unwrap();
+            Gateway::start(&pool::rows(&endpoints, "failures = 5, open_for_ms = 60000")).await.unwrap();
         let (failing, healthy) = endpoints.split_at(count.div_ceil(2));
         let reached =
             |of: &[Upstream]| of.iter().map(|endpoint| endpoint.requests("/pool")).collect::<Vec<_>>();
@@ -72,9 +62,9 @@ async fn each_endpoint_of_a_pool_has_a_breaker_of_its_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_more_of_a_pool_than_its_share_is_ever_out() {
     for (count, percent, out) in [(2, 50, 1), (3, 34, 1), (3, 33, 0), (1, 99, 0), (4, 50, 2)] {
-        let endpoints = start(count);
+        let endpoints = pool::start(count);
         let columns = format!("failures = 2, open_for_ms = 60000, max_out_percent = {percent}");
-        let mut gateway = Gateway::start(&pool(&endpoints, &columns)).await.unwrap();
+        let mut gateway = Gateway::start(&pool::rows(&endpoints, &columns)).await.unwrap();
         endpoints.iter().for_each(|endpoint| endpoint.behave(FAILING));
         fail(&gateway, "/pool", 40).await;
         until_in(&mut gateway, "pool", u64::try_from(count - out).unwrap()).await;

@@ -2,8 +2,8 @@
 
 use ferrox_testbed::{gateway::Gateway, upstream::Upstream};
 
-use super::{FAILING, assert_open, fail, until_in};
-use crate::rows;
+use super::{FAILING, assert_open, fail};
+use crate::{pool::until_in, rows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_threshold_of_zero_forces_the_breaker_open() {

@@ -6,8 +6,8 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use super::{FAILING, assert_open, fail, until_in};
-use crate::{load::Client, rows};
+use super::{FAILING, assert_open, fail};
+use crate::{load::Client, pool::until_in, rows};
 
 /// A gateway with an upstream whose breaker is open, and one that serves.
 async fn with_one_open(down: &Upstream, healthy: &Upstream) -> Gateway {
@@ -38,6 +38,7 @@ async fn an_open_breaker_survives_changes_of_all_that_is_not_its_upstreams_row()
         "update routes set timeout_ms = 1234 where name = 'down'".to_owned(),
         "update upstreams set failures = 7, connect_timeout_ms = 99 where name = 'healthy'".to_owned(),
         rows::route("more", "down"),
+        "update endpoints set weight = 7 where upstream = 'down'".to_owned(),
         rows::upstream(&other)
             + &rows::target("down", "other")
             + "update route_upstreams set weight = 0 where upstream = 'other'",

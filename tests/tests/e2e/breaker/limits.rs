@@ -8,8 +8,7 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use super::until_in;
-use crate::rows;
+use crate::{pool::until_in, rows};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_upstream_gets_no_more_than_its_limit_and_the_rest_is_answered_at_once() {

@@ -11,22 +11,10 @@ use axum::http::StatusCode;
 use ferrox_testbed::{
     gateway::Gateway,
     upstream::{Behaviour, Upstream},
-    wait::eventually,
 };
 
 /// An answer that counts.
 const FAILING: Behaviour = Behaviour::Fail(StatusCode::INTERNAL_SERVER_ERROR);
-
-/// Waits until so many endpoints of an upstream are in, as Envoy's main thread tells its workers.
-async fn until_in(gateway: &mut Gateway, upstream: &str, endpoints: u64) {
-    let stat = format!("cluster.{upstream}.membership_healthy");
-    let envoy = gateway.envoy().unwrap();
-    eventually(&format!("{endpoints} endpoints are in"), async || {
-        envoy.stat(&stat).await.unwrap() == endpoints
-    })
-    .await
-    .unwrap();
-}
 
 /// Fails so many requests in a row.
 async fn fail(gateway: &Gateway, path: &str, times: u32) {

@@ -2,12 +2,13 @@
 
 use ferrox_testbed::{gateway::Gateway, wait::eventually};
 
-use super::{pool, set, shares, start, until_in};
+use super::{set, shares};
+use crate::pool::{self, until_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_balancer_serves_from_every_endpoint() {
-    let endpoints = start(3);
-    let gateway = Gateway::start(&pool(&endpoints, "failures = 5")).await.unwrap();
+    let endpoints = pool::start(3);
+    let gateway = Gateway::start(&pool::rows(&endpoints, "failures = 5")).await.unwrap();
     for balancing in ["round_robin", "least_request", "random", "ring_hash", "maglev"] {
         gateway.sql(&format!("update upstreams set load_balancing = '{balancing}'")).await.unwrap();
         let policy = format!("\"lb_policy\": \"{}\"", balancing.to_uppercase());
@@ -26,8 +27,8 @@ async fn every_balancer_serves_from_every_endpoint() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_weight_is_a_share_and_a_change_of_it_holds() {
-    let endpoints = start(2);
-    let rows = pool(&endpoints, "failures = 5") + &set(&endpoints[1], "weight = 3, zone = 'b'");
+    let endpoints = pool::start(2);
+    let rows = pool::rows(&endpoints, "failures = 5") + &set(&endpoints[1], "weight = 3, zone = 'b'");
     let gateway = Gateway::start(&rows).await.unwrap();
     let share = shares(&gateway, &endpoints, 200).await;
     assert!((140..=160).contains(&share[1]), "{share:?}");
@@ -43,8 +44,9 @@ async fn a_weight_is_a_share_and_a_change_of_it_holds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_priority_takes_over_while_one_is_out_and_gives_back() {
-    let mut endpoints = start(2);
-    let rows = pool(&endpoints, "failures = 1, open_for_ms = 500") + &set(&endpoints[1], "priority = 5");
+    let mut endpoints = pool::start(2);
+    let rows =
+        pool::rows(&endpoints, "failures = 1, open_for_ms = 500") + &set(&endpoints[1], "priority = 5");
     let mut gateway = Gateway::start(&rows).await.unwrap();
     assert_eq!(shares(&gateway, &endpoints, 20).await, [20, 0]);
 
@@ -63,8 +65,9 @@ async fn the_next_priority_takes_over_while_one_is_out_and_gives_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_priority_that_is_half_out_gives_away_what_it_cannot_carry() {
-    let mut endpoints = start(3);
-    let rows = pool(&endpoints, "failures = 1, open_for_ms = 3600000") + &set(&endpoints[2], "priority = 1");
+    let mut endpoints = pool::start(3);
+    let rows =
+        pool::rows(&endpoints, "failures = 1, open_for_ms = 3600000") + &set(&endpoints[2], "priority = 1");
     let mut gateway = Gateway::start(&rows).await.unwrap();
     endpoints[0].close();
     eventually("one is out", async || gateway.get("/pool").await.unwrap().status() == 503).await.unwrap();

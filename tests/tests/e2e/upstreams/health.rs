@@ -8,8 +8,7 @@ use ferrox_testbed::{
     wait::eventually,
 };
 
-use super::until_in;
-use crate::rows;
+use crate::{pool::until_in, rows};
 
 /// A health check every 100 ms.
 fn checked(kind: &str) -> String {
