@@ -38,7 +38,7 @@ pub use route::{
 };
 pub use upstream::{
     Address, BadAnswer, Balancing, Breaker, Checker, Connections, Discovery, Endpoint, FailureOn, Force,
-    GrpcCheck, HealthCheck, HttpCheck, Probe, Protocol, Retries, SlowStart, TcpKeepalive, Tls, Upstream,
+    GrpcCheck, HealthCheck, HttpCheck, HttpVersion, Probe, Retries, SlowStart, TcpKeepalive, Tls, Upstream,
 };
 
 use self::{route::References, selection::Selection};

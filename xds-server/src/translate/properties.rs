@@ -12,9 +12,7 @@ use super::{Translator, tests::settings};
 use crate::{
     model::{
         Model,
-        sample::{
-            certificate, endpoint, gateway, https, keyring, policy, provider, route, target, upstream,
-        },
+        sample::{certificate, endpoint, gateway, https, keyring, policy, provider, route, target, upstream},
     },
     store::{CertificateRow, Changed, ConsumerRow, Rows, Things},
 };

@@ -21,12 +21,12 @@ pub struct Connections {
     /// How dead ones are found.
     pub keepalive: Option<TcpKeepalive>,
     /// What is spoken on them.
-    pub protocol: Protocol,
+    pub protocol: HttpVersion,
 }
 
 /// What is spoken to the endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub enum HttpVersion {
     /// HTTP/1.1.
     Http1,
     /// HTTP/2, in clear text by prior knowledge (RFC 9113 section 3.3).
@@ -94,12 +94,12 @@ pub(super) fn parse(row: &UpstreamRow, check: &mut RowCheck<'_>) -> Option<Conne
     })
 }
 
-fn protocol(row: &UpstreamRow) -> Result<Protocol, String> {
+fn protocol(row: &UpstreamRow) -> Result<HttpVersion, String> {
     match row.protocol.as_str() {
-        "http1" => Ok(Protocol::Http1),
-        "http2" => Ok(Protocol::Http2),
+        "http1" => Ok(HttpVersion::Http1),
+        "http2" => Ok(HttpVersion::Http2),
         "auto" if row.tls.is_none() => Err("auto is what TLS agrees on and needs tls".to_owned()),
-        "auto" => Ok(Protocol::Auto),
+        "auto" => Ok(HttpVersion::Auto),
         other => Err(format!("'{other}' must be http1, http2 or auto")),
     }
 }

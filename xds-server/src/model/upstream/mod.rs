@@ -19,7 +19,7 @@ use std::{
 pub use self::{
     balancing::{Balancing, SlowStart},
     breaker::{Breaker, Force, Retries},
-    connections::{Connections, Protocol, TcpKeepalive},
+    connections::{Connections, HttpVersion, TcpKeepalive},
     discovery::Discovery,
     endpoint::{Address, Endpoint},
     failure::{BadAnswer, FailureOn},

@@ -14,7 +14,7 @@ use envoy_types::pb::envoy::{
 };
 
 use crate::{
-    model::{Connections, Protocol},
+    model::{Connections, HttpVersion},
     translate::proto,
 };
 
@@ -31,11 +31,11 @@ pub(super) fn http(connections: &Connections) -> HttpProtocolOptions {
     }
 }
 
-fn protocol(protocol: Protocol) -> UpstreamProtocolOptions {
+fn protocol(protocol: HttpVersion) -> UpstreamProtocolOptions {
     match protocol {
-        Protocol::Http1 => explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default())),
-        Protocol::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default())),
-        Protocol::Auto => UpstreamProtocolOptions::AutoConfig(AutoHttpConfig {
+        HttpVersion::Http1 => explicit(ProtocolConfig::HttpProtocolOptions(Http1ProtocolOptions::default())),
+        HttpVersion::Http2 => explicit(ProtocolConfig::Http2ProtocolOptions(Http2ProtocolOptions::default())),
+        HttpVersion::Auto => UpstreamProtocolOptions::AutoConfig(AutoHttpConfig {
             http_protocol_options: Some(Http1ProtocolOptions::default()),
             http2_protocol_options: Some(Http2ProtocolOptions::default()),
             ..AutoHttpConfig::default()

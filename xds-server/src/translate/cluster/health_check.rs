@@ -9,7 +9,7 @@ use envoy_types::pb::envoy::{
 };
 
 use crate::{
-    model::{Breaker, Checker, Force, HealthCheck, Probe, Protocol, Upstream},
+    model::{Breaker, Checker, Force, HealthCheck, HttpVersion, Probe, Upstream},
     translate::proto,
 };
 
@@ -23,7 +23,7 @@ pub(super) fn of(upstream: &Upstream) -> Option<core::HealthCheck> {
 }
 
 /// A breaker that is forced closed has nothing to probe.
-fn probe(breaker: &Breaker, protocol: Protocol) -> Option<core::HealthCheck> {
+fn probe(breaker: &Breaker, protocol: HttpVersion) -> Option<core::HealthCheck> {
     let probe = breaker.probe.as_ref().filter(|_| breaker.force != Some(Force::Closed))?;
     let Probe { path, host, statuses, .. } = probe;
     Some(core::HealthCheck {
@@ -41,7 +41,7 @@ fn probe(breaker: &Breaker, protocol: Protocol) -> Option<core::HealthCheck> {
     })
 }
 
-fn health_check(check: &HealthCheck, protocol: Protocol) -> core::HealthCheck {
+fn health_check(check: &HealthCheck, protocol: HttpVersion) -> core::HealthCheck {
     core::HealthCheck {
         timeout: proto::duration(check.timeout()),
         interval: proto::duration(check.interval()),
@@ -60,7 +60,7 @@ fn health_check(check: &HealthCheck, protocol: Protocol) -> core::HealthCheck {
     }
 }
 
-fn get(path: &str, host: Option<&str>, statuses: &[u16], protocol: Protocol) -> HealthChecker {
+fn get(path: &str, host: Option<&str>, statuses: &[u16], protocol: HttpVersion) -> HealthChecker {
     HealthChecker::HttpHealthCheck(HttpHealthCheck {
         path: path.to_owned(),
         host: host.unwrap_or_default().to_owned(),
@@ -69,8 +69,8 @@ fn get(path: &str, host: Option<&str>, statuses: &[u16], protocol: Protocol) -> 
         retriable_statuses: vec![Int64Range { start: 100, end: 600 }],
         // With `auto` a check offers no protocol by TLS, and so gets HTTP/1.1.
         codec_client_type: match protocol {
-            Protocol::Http1 | Protocol::Auto => CodecClientType::Http1,
-            Protocol::Http2 => CodecClientType::Http2,
+            HttpVersion::Http1 | HttpVersion::Auto => CodecClientType::Http1,
+            HttpVersion::Http2 => CodecClientType::Http2,
         }
         .into(),
         ..HttpHealthCheck::default()

@@ -11,12 +11,12 @@ use envoy_types::pb::envoy::{
 };
 
 use crate::{
-    model::{Protocol, Tls},
+    model::{HttpVersion, Tls},
     translate::proto,
 };
 
 /// `trusted_ca` is the file of the authorities that are trusted where the upstream names none.
-pub(super) fn socket(tls: &Tls, protocol: Protocol, trusted_ca: &Path) -> TransportSocket {
+pub(super) fn socket(tls: &Tls, protocol: HttpVersion, trusted_ca: &Path) -> TransportSocket {
     let context = UpstreamTlsContext {
         sni: tls.sni.clone(),
         // Envoy checks who signed a certificate and not whom it is for, unless it is told to.
@@ -35,10 +35,10 @@ pub(super) fn socket(tls: &Tls, protocol: Protocol, trusted_ca: &Path) -> Transp
 }
 
 /// For `auto` Envoy offers what it is configured for by itself; for HTTP/1.1 nobody needs to agree.
-fn alpn(protocol: Protocol) -> Vec<String> {
+fn alpn(protocol: HttpVersion) -> Vec<String> {
     match protocol {
-        Protocol::Http2 => vec!["h2".to_owned()],
-        Protocol::Http1 | Protocol::Auto => Vec::new(),
+        HttpVersion::Http2 => vec!["h2".to_owned()],
+        HttpVersion::Http1 | HttpVersion::Auto => Vec::new(),
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) fn name(name: &model::ListenerName) -> String {
 fn bare(name: String, address: SocketAddr) -> Listener {
     Listener {
         name,
-        address: proto::address(address),
+        address: proto::address(&address.ip(), address.port()),
         per_connection_buffer_limit_bytes: proto::number(1 << 20),
         ..Listener::default()
     }

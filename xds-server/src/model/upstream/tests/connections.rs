@@ -2,7 +2,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use super::{parsed, problem};
-use crate::model::{Balancing, Protocol};
+use crate::model::{Balancing, HttpVersion};
 
 #[test]
 fn what_is_unknown_is_refused_by_its_field() {
@@ -105,7 +105,7 @@ fn a_protocol_that_tls_agrees_on_needs_tls() {
         row.protocol = "auto".to_owned();
         row.tls = Some(json!({"sni": "a.test"}));
     });
-    assert_eq!(upstream.connections.protocol, Protocol::Auto);
+    assert_eq!(upstream.connections.protocol, HttpVersion::Auto);
 }
 
 #[test]

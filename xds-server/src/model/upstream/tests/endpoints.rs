@@ -1,7 +1,7 @@
 use crate::{
     model::{
         Address, Endpoint, Model,
-        sample::{endpoint, sound},
+        sample::{endpoint, keyring, sound},
     },
     store::EndpointRow,
 };
@@ -11,7 +11,8 @@ fn parse(discovery: &str, endpoints: Vec<EndpointRow>) -> Result<Vec<Endpoint>, 
     let mut rows = sound();
     rows.upstreams[0].discovery = discovery.to_owned();
     rows.endpoints = endpoints;
-    let model = Model::parse(&rows).map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let model = Model::parse(&rows, &keyring())
+        .map_err(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>())?;
     Ok(model.upstreams().next().unwrap().endpoints.iter().cloned().collect())
 }
 

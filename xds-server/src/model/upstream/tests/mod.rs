@@ -5,7 +5,10 @@ mod connections;
 mod endpoints;
 
 use crate::{
-    model::{Model, Upstream, sample::sound},
+    model::{
+        Model, Upstream,
+        sample::{keyring, sound},
+    },
     store::UpstreamRow,
 };
 
@@ -13,7 +16,7 @@ use crate::{
 pub(super) fn problem(change: impl FnOnce(&mut UpstreamRow)) -> String {
     let mut rows = sound();
     change(&mut rows.upstreams[0]);
-    let problems = Model::parse(&rows).expect_err("a problem");
+    let problems = Model::parse(&rows, &keyring()).expect_err("a problem");
     assert_eq!(problems.len(), 1, "{problems:?}");
     problems[0].to_string().strip_prefix("upstreams 'orders': field ").expect("of the upstream").to_owned()
 }
@@ -21,7 +24,7 @@ pub(super) fn problem(change: impl FnOnce(&mut UpstreamRow)) -> String {
 pub(super) fn parsed(change: impl FnOnce(&mut UpstreamRow)) -> Upstream {
     let mut rows = sound();
     change(&mut rows.upstreams[0]);
-    let model = Model::parse(&rows).unwrap();
+    let model = Model::parse(&rows, &keyring()).unwrap();
     Upstream::clone(model.upstreams().next().unwrap())
 }
 
