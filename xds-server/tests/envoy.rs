@@ -30,7 +30,9 @@ use envoy_types::pb::{
                 HttpConnectionManager, ScopedRouteConfigurationsList,
                 http_connection_manager::RouteSpecifier, http_filter, scoped_routes::ConfigSpecifier,
             },
-            transport_sockets::tls::v3::{DownstreamTlsContext, Secret, secret},
+            transport_sockets::tls::v3::{
+                CommonTlsContext, DownstreamTlsContext, Secret, UpstreamTlsContext, secret,
+            },
         },
     },
     google::protobuf::Any,
@@ -61,6 +63,10 @@ fn cluster(snapshot: &Snapshot, encoded: &[u8]) -> Cluster {
         cluster.load_assignment = Some(ClusterLoadAssignment::decode(endpoints.encoded().as_ref()).unwrap());
         cluster.cluster_discovery_type = Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into()));
     }
+    if let Some(TransportSocket { config_type: Some(config), .. }) = &mut cluster.transport_socket {
+        let transport_socket::ConfigType::TypedConfig(config) = config;
+        *config = with_client_certificate(snapshot, config);
+    }
     cluster
 }
 
@@ -84,15 +90,29 @@ fn complete(snapshot: &Snapshot, chain: &mut FilterChain) {
 fn with_certificate(snapshot: &Snapshot, config: &Any) -> Any {
     let mut tls = DownstreamTlsContext::decode(config.value.as_slice()).unwrap();
     let common = tls.common_tls_context.as_mut().unwrap();
+    let shown = common.tls_certificate_sds_secret_configs.len();
+    put_certificates(snapshot, common);
+    assert_eq!(common.tls_certificates.len(), shown, "every certificate has a secret");
+    Any { type_url: DownstreamTlsContext::type_url(), value: tls.encode_to_vec() }
+}
+
+fn with_client_certificate(snapshot: &Snapshot, config: &Any) -> Any {
+    let mut tls = UpstreamTlsContext::decode(config.value.as_slice()).unwrap();
+    put_certificates(snapshot, tls.common_tls_context.as_mut().unwrap());
+    Any { type_url: UpstreamTlsContext::type_url(), value: tls.encode_to_vec() }
+}
+
+/// An upstream that no route of the gateway uses has no secret there.
+fn put_certificates(snapshot: &Snapshot, common: &mut CommonTlsContext) {
     for sds in std::mem::take(&mut common.tls_certificate_sds_secret_configs) {
-        let secret = snapshot.get(Kind::Secret, &sds.name).expect("every certificate has a secret").encoded();
-        let Some(secret::Type::TlsCertificate(certificate)) = Secret::decode(secret.as_ref()).unwrap().r#type
+        let Some(secret) = snapshot.get(Kind::Secret, &sds.name) else { continue };
+        let Some(secret::Type::TlsCertificate(certificate)) =
+            Secret::decode(secret.encoded().as_ref()).unwrap().r#type
         else {
             panic!("a secret is a certificate");
         };
         common.tls_certificates.push(certificate);
     }
-    Any { type_url: DownstreamTlsContext::type_url(), value: tls.encode_to_vec() }
 }
 
 fn inline(snapshot: &Snapshot, config: &Any) -> Any {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::Upstream;
+use crate::model::{Force, Upstream};
 
 /// What an Envoy counts of an upstream, at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) struct Terms {
     pub(super) open_for: Duration,
     /// Whether it closes by a probe that succeeds, rather than by time alone.
     pub(super) has_probe: bool,
-    /// Whether a limit of 0 keeps it open.
+    /// Whether it is kept open by hand, or by a limit of 0.
     pub(super) forced: bool,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum State {
     Closed,
     /// Some endpoints are out.
     PartlyOpen,
-    /// All endpoints are out, or a limit of 0 forces it open.
+    /// All endpoints are out, or it is forced open.
     Open,
     /// All endpoints are out, and only the probe keeps them out any longer.
     HalfOpen,
@@ -83,7 +83,11 @@ impl Terms {
     pub(super) fn of(upstream: &Upstream) -> Self {
         let breaker = &upstream.breaker;
         let limits = [breaker.max_connections, breaker.max_pending_requests, breaker.max_requests];
-        Self { open_for: breaker.open_for, has_probe: false, forced: limits.contains(&0) }
+        Self {
+            open_for: breaker.open_for,
+            has_probe: breaker.probe.is_some(),
+            forced: breaker.force == Some(Force::Open) || limits.contains(&0),
+        }
     }
 }
 

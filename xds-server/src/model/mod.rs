@@ -1,5 +1,6 @@
 //! The checked configuration: what rows mean, in types that cannot hold what Envoy or the filters would refuse.
 
+mod across;
 mod auth;
 mod certificate;
 mod documents;
@@ -71,10 +72,9 @@ impl Model {
         let auth = Arc::new(auth::parse(rows, &mut problems));
         let certificates = certificate::parse_all(rows, keyring, &mut problems);
         let listeners = listener::parse_all(rows, &references, &certificates, &mut problems);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(Self { gateways, upstreams, routes, auth, listeners, certificates })
+        let model = Self { gateways, upstreams, routes, auth, listeners, certificates };
+        across::check(&model, rows, &mut problems);
+        if problems.is_empty() { Ok(model) } else { Err(problems) }
     }
 
     /// The gateways by name.

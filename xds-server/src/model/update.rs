@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Model, auth, certificate, listener, overlap,
+    Model, across, auth, certificate, listener, overlap,
     problem::Problem,
     route::{self, References},
     selection::Selection,
@@ -61,6 +61,7 @@ impl Model {
             model.listeners = listener::parse_all(rows, &references, &model.certificates, &mut problems);
             share(&mut model.listeners, &self.listeners);
         }
+        across::check(&model, rows, &mut problems);
         if problems.is_empty() { Ok(model) } else { Err(problems) }
     }
 

@@ -32,7 +32,10 @@ use envoy_types::pb::envoy::config::listener::v3::Listener;
 
 use self::{memo::Memo, policies::PolicyMaps, scope::Scopes, virtual_host::ByHost};
 use crate::{
-    model::{Certificate, Discovery, Gateway, GatewayName, Model, Route, Sharding, Upstream},
+    model::{
+        Certificate, CertificateName, Discovery, Gateway, GatewayName, Model, Route, Sharding, Upstream,
+        UpstreamName,
+    },
     snapshot::{Kind, Resource},
 };
 
@@ -93,7 +96,7 @@ impl Translator {
             .collect();
         let secrets: BTreeMap<_, _> = model
             .certificates()
-            .map(|certificate| (&certificate.name, self.certificates.of(certificate, of_certificate)))
+            .map(|certificate| (certificate.name.as_str(), self.certificates.of(certificate, of_certificate)))
             .collect();
         let mut policies = PolicyMaps::new();
         let routes = virtual_host::encode_all(model.routes(), |route| {
@@ -107,8 +110,7 @@ impl Translator {
                 model.routes_of(&gateway.name).flat_map(|route| route.upstreams()).collect();
             let mut resources = shared.clone();
             resources.extend(self.listeners(model, gateway));
-            let shown: BTreeSet<_> =
-                model.listeners_of(&gateway.name).flat_map(|listener| listener.certificates()).collect();
+            let shown = certificates_of(gateway, model, &used);
             resources.extend(shown.iter().filter_map(|name| secrets.get(name)).cloned());
             for (name, of_upstream) in &upstreams {
                 resources.extend(for_gateway(of_upstream, used.contains(name)));
@@ -166,6 +168,18 @@ fn of_upstream(upstream: &Upstream, trusted_ca: &Path) -> Vec<Arc<Resource>> {
         .chain(endpoints)
         .map(Arc::new)
         .collect()
+}
+
+/// The certificates that Envoys of a gateway show: to clients, and to the upstreams that its routes use.
+fn certificates_of<'m>(
+    gateway: &Gateway,
+    model: &'m Model,
+    used: &HashSet<&UpstreamName>,
+) -> BTreeSet<&'m str> {
+    let to_clients = model.listeners_of(&gateway.name).flat_map(|listener| listener.certificates());
+    let used = model.upstreams().filter(|upstream| used.contains(&upstream.name));
+    let to_upstreams = used.filter_map(|upstream| upstream.tls.as_ref()?.client_certificate.as_deref());
+    to_clients.map(CertificateName::as_str).chain(to_upstreams).collect()
 }
 
 /// A certificate with its key, for those only who ask for it by name.

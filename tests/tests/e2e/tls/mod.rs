@@ -29,7 +29,7 @@ in_both_variants!(
 );
 
 /// What the tests' secrets are encrypted with: 32 bytes in base64.
-const ENCRYPTION_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const ENCRYPTION_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// A certificate and its key, in PEM form.
 struct Site {
@@ -60,7 +60,7 @@ impl Site {
     }
 }
 
-async fn put(gateway: &Gateway, name: &str, chain: &str, key: &str) -> std::process::Output {
+pub(crate) async fn put(gateway: &Gateway, name: &str, chain: &str, key: &str) -> std::process::Output {
     let folder = TempDir::new().unwrap();
     let file = |name: &str, content: &str| {
         let path = folder.path().join(name);

@@ -76,3 +76,25 @@ async fn a_priority_that_is_half_out_gives_away_what_it_cannot_carry() {
     let shares = shares(&gateway, &endpoints, 300).await;
     assert!(shares[0] == 0 && (60..=120).contains(&shares[2]), "{shares:?}");
 }
+#[tokio::test(flavor = "multi_thread")]
+async fn a_balancer_by_hash_sends_what_is_the_same_to_the_same_endpoint() {
+    let endpoints = pool::start(3);
+    let hash = "update routes set hash_on = '[{\"header\": \"x-user\"}]';";
+    for balancing in ["ring_hash", "maglev"] {
+        let columns = format!("load_balancing = '{balancing}'");
+        let gateway = Gateway::start(&(pool::rows(&endpoints, &columns) + hash)).await.unwrap();
+        let counts = || endpoints.iter().map(|endpoint| endpoint.requests("/pool")).collect::<Vec<_>>();
+        let mut used = std::collections::BTreeSet::new();
+        for user in 0..20 {
+            let before = counts();
+            for _ in 0..5 {
+                let request =
+                    gateway.client().get(gateway.url("/pool")).header("x-user", format!("user {user}"));
+                assert_eq!(request.send().await.unwrap().status(), 200);
+            }
+            let got: Vec<_> = counts().iter().zip(before).map(|(after, before)| after - before).collect();
+            used.insert(got.iter().position(|share| *share == 5).expect("all of a user go to one endpoint"));
+        }
+        assert_eq!(used.len(), 3, "{balancing}: users are spread");
+    }
+}

@@ -3,10 +3,18 @@
 use std::{fs, path::Path};
 
 use axum::http::Version;
-use ferrox_testbed::{front::TlsFront, gateway::Gateway, upstream::Upstream};
+use ferrox_testbed::{
+    front::TlsFront,
+    gateway::{Gateway, GatewayOptions},
+    upstream::Upstream,
+};
 use serde_json::{Value, json};
 
-use crate::{authority::Authority, rows};
+use crate::{
+    authority::Authority,
+    rows,
+    tls::{ENCRYPTION_KEY, put},
+};
 
 /// An upstream behind TLS for the name `right.test`.
 struct Behind {
@@ -18,10 +26,16 @@ struct Behind {
 
 impl Behind {
     async fn start(alpn: &[&str]) -> Self {
+        Self::start_for(alpn, None).await
+    }
+
+    /// For clients whose certificates the authority in a file signed.
+    async fn start_for(alpn: &[&str], clients: Option<&Path>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let files = Authority::new().files(folder.path(), "right.test");
         let upstream = Upstream::start_new("u").unwrap();
-        let front = TlsFront::start_in(folder.path(), "front", &files, alpn, upstream.port()).await.unwrap();
+        let front =
+            TlsFront::start_in(folder.path(), "front", &files, alpn, clients, upstream.port()).await.unwrap();
         Self { upstream, front, authority: fs::read_to_string(files.authority).unwrap(), folder }
     }
 
@@ -94,4 +108,21 @@ async fn what_is_spoken_is_what_tls_agrees_on() {
         gateway.until("/u", 200).await.unwrap();
         assert_eq!(behind.upstream.last().unwrap().version, spoken, "{protocol} of {offered:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_is_shown_the_certificate_that_it_asks_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let client = Authority::new().files(folder.path(), "gateway.test");
+    let behind = Behind::start_for(&[], Some(&client.authority)).await;
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let options =
+        GatewayOptions { encryption_keys: Some(ENCRYPTION_KEY.to_owned()), ..GatewayOptions::default() };
+    let tls = json!({"sni": "right.test", "ca": behind.authority});
+    let gateway = Gateway::start_with(&behind.rows(&tls, "failures = 1000"), options).await.unwrap();
+    assert_eq!(gateway.get("/u").await.unwrap().status(), 503);
+
+    assert!(put(&gateway, "client", &read(&client.cert), &read(&client.key)).await.status.success());
+    gateway.sql("update upstreams set tls = tls || '{\"client_certificate\": \"client\"}'").await.unwrap();
+    gateway.until("/u", 200).await.unwrap();
 }

@@ -7,7 +7,7 @@ use crate::{
         Action, HashKey, Model, Origin, Redirect, RedirectPath, RedirectStatus,
         sample::{keyring, route, sound},
     },
-    store::{RouteMirrorRow, RouteRow, Rows},
+    store::{Changed, RouteMirrorRow, RouteRow, Rows, Things},
 };
 
 /// What is wrong after a change to the rows of a route that forwards.
@@ -374,10 +374,29 @@ fn a_hash_key_is_one_thing_of_a_request() {
     );
     let mut rows = sound();
     hash_on(&mut rows.routes[0], json!([{"cookie": "SID"}, {"address": true}]));
+    rows.upstreams[0].load_balancing = "maglev".to_owned();
     let model = Model::parse(&rows, &keyring()).unwrap();
     let forward = model.routes().next().unwrap().action.forward().unwrap();
     let cookie = HashKey::Cookie { name: "SID".to_owned(), ttl_seconds: None, path: None };
     assert_eq!(forward.hash_on, [cookie, HashKey::Address]);
+}
+
+#[test]
+fn a_hash_chooses_only_where_the_upstream_balances_by_it() {
+    let mut rows = sound();
+    hash_on(&mut rows.routes[0], json!([{"address": true}]));
+    let refusal = "routes 'orders': field hash_on: upstream 'orders' has no load_balancing by hash: ring_hash or maglev";
+    assert_eq!(wrong(&rows), [refusal]);
+    for by_hash in ["ring_hash", "maglev"] {
+        rows.upstreams[0].load_balancing = by_hash.to_owned();
+        assert!(wrong(&rows).is_empty());
+    }
+    // The upstream alone is changed.
+    let before = Model::parse(&rows, &keyring()).unwrap();
+    rows.upstreams[0].load_balancing = "random".to_owned();
+    let changed = Changed::Things(Things { upstreams: ["orders".to_owned()].into(), ..Things::default() });
+    let problems = before.updated(&rows, &changed, &keyring()).err().unwrap();
+    assert_eq!(problems[0].to_string(), refusal);
 }
 
 #[test]

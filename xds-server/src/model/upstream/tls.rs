@@ -23,6 +23,9 @@ pub struct Tls {
     /// Whether the certificate is looked at at all. Default: true.
     #[serde(default = "default_verify")]
     pub verify: bool,
+    /// Name of the row of `certificates` that is shown to the endpoints (mutual TLS). Default: none.
+    #[serde(default)]
+    pub client_certificate: Option<String>,
 }
 
 fn default_verify() -> bool {

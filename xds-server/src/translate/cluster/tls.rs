@@ -5,7 +5,7 @@ use std::path::Path;
 use envoy_types::pb::envoy::{
     config::core::v3::{DataSource, TransportSocket, data_source::Specifier, transport_socket::ConfigType},
     extensions::transport_sockets::tls::v3::{
-        CertificateValidationContext, CommonTlsContext, UpstreamTlsContext,
+        CertificateValidationContext, CommonTlsContext, SdsSecretConfig, UpstreamTlsContext,
         common_tls_context::ValidationContextType,
     },
 };
@@ -23,6 +23,7 @@ pub(super) fn socket(tls: &Tls, protocol: HttpVersion, trusted_ca: &Path) -> Tra
         auto_sni_san_validation: tls.verify,
         common_tls_context: Some(CommonTlsContext {
             alpn_protocols: alpn(protocol),
+            tls_certificate_sds_secret_configs: shown(tls),
             validation_context_type: tls.verify.then(|| validation(tls, trusted_ca)),
             ..CommonTlsContext::default()
         }),
@@ -32,6 +33,12 @@ pub(super) fn socket(tls: &Tls, protocol: HttpVersion, trusted_ca: &Path) -> Tra
         name: "envoy.transport_sockets.tls".to_owned(),
         config_type: Some(ConfigType::TypedConfig(proto::any(&context))),
     }
+}
+
+/// By name over SDS, so that a renewed certificate does not build the cluster anew.
+fn shown(tls: &Tls) -> Vec<SdsSecretConfig> {
+    let config = |name: &String| SdsSecretConfig { name: name.clone(), sds_config: proto::ads() };
+    tls.client_certificate.iter().map(config).collect()
 }
 
 /// For `auto` Envoy offers what it is configured for by itself; for HTTP/1.1 nobody needs to agree.

@@ -135,3 +135,12 @@ fn a_health_check_that_makes_no_sense_is_refused_by_its_field() {
     });
     assert!(both.starts_with("health_check: cannot stand beside a probe"), "{both}");
 }
+
+#[test]
+fn an_upstream_is_shown_a_certificate_that_is_there() {
+    let tls = json!({"sni": "a.test", "client_certificate": "nobody"});
+    assert_eq!(
+        problem(|row| row.tls = Some(tls)),
+        "tls.client_certificate: there is no certificate 'nobody'"
+    );
+}
