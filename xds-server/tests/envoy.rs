@@ -1,5 +1,4 @@
-//! The real Envoy takes what the sample configuration becomes. `FERROX_ENVOY` names the binary, if it is not the one
-//! that `make setup` installed.
+//! The real Envoy takes what the sample configuration becomes.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,9 +7,10 @@
     reason = "a failed expectation in a test is a failed test"
 )]
 
+mod dry_run;
 mod sample;
 
-use std::{fs, process::Command, sync::Arc};
+use std::sync::Arc;
 
 use envoy_types::pb::{
     envoy::{
@@ -144,25 +144,10 @@ fn scopes(snapshot: &Snapshot) -> ScopedRouteConfigurationsList {
     ScopedRouteConfigurationsList { scoped_route_configurations: scopes.map(decode).collect() }
 }
 
-/// The last words of Envoy's dry run, when it refused.
-fn refusal(bootstrap: &Bootstrap) -> Option<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("bootstrap.pb");
-    fs::write(&path, bootstrap.encode_to_vec()).unwrap();
-    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ferrox/bin/envoy");
-    let envoy = std::env::var_os("FERROX_ENVOY").unwrap_or_else(|| installed.into());
-    let output = Command::new(&envoy)
-        .args(["--mode", "validate", "--log-level", "error", "--config-path"])
-        .arg(&path)
-        .output()
-        .unwrap_or_else(|error| panic!("{} (run 'make setup'): {error}", envoy.display()));
-    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
-}
-
 #[test]
 fn envoy_accepts_the_sample() {
     for gateway in ["ferrox", "edge"] {
-        assert_eq!(refusal(&bootstrap(&sample::snapshot(gateway))), None, "{gateway}");
+        assert_eq!(dry_run::refusal(&bootstrap(&sample::snapshot(gateway))), None, "{gateway}");
     }
 }
 
@@ -171,5 +156,5 @@ fn envoy_would_have_refused_a_broken_resource() {
     let mut bootstrap = bootstrap(&sample::snapshot("ferrox"));
     bootstrap.static_resources.as_mut().unwrap().clusters[0].connect_timeout = None;
     bootstrap.static_resources.as_mut().unwrap().clusters[0].name.clear();
-    assert!(refusal(&bootstrap).expect("a cluster without a name").contains("Name"));
+    assert!(dry_run::refusal(&bootstrap).expect("a cluster without a name").contains("Name"));
 }

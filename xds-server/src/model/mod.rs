@@ -11,6 +11,7 @@ mod method;
 mod name;
 mod overlap;
 mod path;
+mod pattern;
 mod policies;
 mod problem;
 mod route;
@@ -30,6 +31,7 @@ pub use listener::{Certificates, Cidr, ClientAddress, Limits, Listener, Protocol
 pub use method::Method;
 pub use name::{CertificateName, GatewayName, ListenerName, RouteName, UpstreamName};
 pub use path::{Path, PathMatch};
+pub use pattern::Pattern;
 pub use policies::Policies;
 pub use problem::Problem;
 pub use route::{
