@@ -21,8 +21,8 @@ alter table routes
     drop constraint routes_timeout_ms_check,
     add constraint routes_timeout_ms_check check (timeout_ms between 0 and 3600000);
 comment on table routes is
-    'Which requests go where. The first that matches is taken: by priority, the most specific host, an exact path '
-    'before a prefix, the longer path, named methods before any. A route has rows in route_upstreams, a redirect, or a '
+    'Which requests go where. The first that matches is taken: by priority, the most specific host, the path (exact, '
+    'template, regular expression, prefix), named methods before any, more conditions before fewer. A route has rows in route_upstreams, a redirect, or a '
     'response';
 comment on column routes.timeout_ms is
     'How long a whole answer may take after the whole request, in milliseconds: 1 to 3600000; 0: without end';

@@ -1,5 +1,6 @@
 //! What the JSON columns hold, for the reference documentation.
 
+use super::conditions;
 use ferrox_policy::{
     auth::{AuthPolicy, ClaimRule, JwkSet},
     cache::CachePolicy,
@@ -40,6 +41,7 @@ impl Document {
 #[must_use]
 pub fn documents() -> Vec<Document> {
     vec![
+        Document::new::<conditions::Document>("routes", "conditions"),
         Document::new::<Maintenance>("routes", "maintenance"),
         Document::new::<Redirect>("routes", "redirect"),
         Document::new::<Response>("routes", "response"),

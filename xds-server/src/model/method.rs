@@ -1,6 +1,6 @@
 //! Which request methods a route serves.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 /// A request method (RFC 9110 section 9) of upper-case letters and hyphens, as all registered ones are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,13 @@ impl Method {
             return Err("CONNECT opens a tunnel and has no path to route by".to_owned());
         }
         Ok(Self(method.to_owned()))
+    }
+
+    /// A regular expression for any of several methods.
+    #[must_use]
+    pub fn any_of(methods: &BTreeSet<Self>) -> String {
+        // Letters and hyphens, so nothing is to be escaped.
+        methods.iter().map(Self::as_str).collect::<Vec<_>>().join("|")
     }
 
     /// The method as text.
@@ -50,5 +57,12 @@ mod tests {
         for bad in ["", "get", "GET ", "-GET", "A|B", ".*", "CONNECT", &"A".repeat(33)] {
             assert!(Method::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn any_of_a_few_methods_can_be_asked_for() {
+        let webdav = ["COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "UNLOCK"];
+        let webdav = webdav.map(|name| Method::parse(name).unwrap()).into();
+        assert_eq!(Method::any_of(&webdav), "COPY|LOCK|MKCOL|MOVE|PROPFIND|PROPPATCH|UNLOCK");
     }
 }

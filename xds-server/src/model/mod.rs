@@ -3,6 +3,7 @@
 mod across;
 mod auth;
 mod certificate;
+mod conditions;
 mod documents;
 mod gateway;
 mod host;
@@ -13,6 +14,7 @@ mod overlap;
 mod path;
 mod pattern;
 mod policies;
+mod precedence;
 mod problem;
 mod route;
 mod selection;
@@ -24,13 +26,16 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 use ferrox_policy::auth::AuthConfig;
 
 pub use certificate::{Certificate, Expiry, Unfit};
+pub use conditions::{
+    Conditions, HeaderCondition, HeaderTest, QueryCondition, QueryTest, Share, Text, TextMatch,
+};
 pub use documents::{Document, documents};
 pub use gateway::{Gateway, Sharding};
 pub use host::HostPattern;
 pub use listener::{Certificates, Cidr, ClientAddress, Limits, Listener, Protocol};
 pub use method::Method;
 pub use name::{CertificateName, GatewayName, ListenerName, RouteName, UpstreamName};
-pub use path::{Path, PathMatch};
+pub use path::{Path, PathMatch, PathTemplate};
 pub use pattern::Pattern;
 pub use policies::Policies;
 pub use problem::Problem;

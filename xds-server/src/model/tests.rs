@@ -4,16 +4,16 @@ use super::{
     sample::{gateway, keyring, policy, provider, sound, target},
     *,
 };
-use crate::store::{ApiKeyRow, ConsumerRow, RouteRow};
+use crate::store::{ApiKeyRow, ConsumerRow};
 
 /// What is wrong after a change to sound rows.
-fn problems(change: impl FnOnce(&mut Rows)) -> Vec<String> {
+pub(super) fn problems(change: impl FnOnce(&mut Rows)) -> Vec<String> {
     let mut rows = sound();
     change(&mut rows);
     Model::parse(&rows, &keyring()).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-fn problem(change: impl FnOnce(&mut Rows)) -> String {
+pub(super) fn problem(change: impl FnOnce(&mut Rows)) -> String {
     let problems = problems(change);
     assert_eq!(problems.len(), 1, "{problems:?}");
     problems[0].clone()
@@ -108,37 +108,12 @@ fn a_route_has_one_path_and_a_host() {
 }
 
 #[test]
-fn routes_between_which_nothing_decides_are_refused_by_name() {
-    let same = |rows: &mut Rows| rows.routes[1].path_prefix = Some("/orders".to_owned());
-    assert_eq!(
-        problem(same),
-        "routes 'users': field path_prefix: '/orders' on host '*' is matched by route 'orders' too, \
-         with a common method and the same priority"
+fn a_route_has_no_more_methods_than_envoy_takes() {
+    let found = problem(|rows| rows.routes[0].methods = ["A", "B", "C"].map(|name| name.repeat(32)).to_vec());
+    assert!(
+        found.starts_with("routes 'orders': field methods: ") && found.contains("is too large"),
+        "{found}"
     );
-    let methods = |a: &[&str], b: &[&str]| {
-        problems(|rows| {
-            same(rows);
-            rows.routes[0].methods = a.iter().map(ToString::to_string).collect();
-            rows.routes[1].methods = b.iter().map(ToString::to_string).collect();
-        })
-    };
-    assert_eq!(methods(&["GET", "PUT"], &["POST", "PUT"]).len(), 1);
-    assert!(methods(&["GET"], &["POST"]).is_empty());
-    // The one that names its methods goes first.
-    assert!(methods(&["GET"], &[]).is_empty());
-}
-
-#[test]
-fn routes_of_one_path_are_told_apart_by_host_priority_and_kind() {
-    let same_path = |change: fn(&mut RouteRow)| {
-        problems(|rows| {
-            rows.routes[1].path_prefix = Some("/orders".to_owned());
-            change(&mut rows.routes[1]);
-        })
-    };
-    assert!(same_path(|route| route.hosts = vec!["a.com".to_owned()]).is_empty());
-    assert!(same_path(|route| route.priority = 1).is_empty());
-    assert!(same_path(|route| route.path_exact = route.path_prefix.take()).is_empty());
 }
 
 #[test]
@@ -280,21 +255,6 @@ fn a_route_must_name_gateways_that_exist() {
     assert_eq!(found, "routes 'orders': field gateways[1]: there is no gateway 'nowhere'");
     let found = problem(|rows| rows.routes[0].gateways.clear());
     assert!(found.starts_with("routes 'orders': field gateways: "), "{found}");
-}
-
-#[test]
-fn the_same_route_may_stand_in_two_gateways_but_not_twice_in_one() {
-    let twins = |first: &[&str], second: &[&str]| {
-        problems(|rows| {
-            rows.gateways.push(gateway("other", "none"));
-            rows.routes[1].path_prefix = rows.routes[0].path_prefix.clone();
-            for (route, gateways) in rows.routes.iter_mut().zip([first, second]) {
-                route.gateways = gateways.iter().map(ToString::to_string).collect();
-            }
-        })
-    };
-    assert_eq!(twins(&["ferrox"], &["other"]), [""; 0]);
-    assert_eq!(twins(&["ferrox"], &["other", "ferrox"]).len(), 1);
 }
 
 #[test]

@@ -114,8 +114,8 @@ const ENDPOINTS: Table = table!(
 );
 
 const ROUTES: Table = table!(
-    select "name, hosts, path_exact, path_prefix, methods, timeout_ms, priority, gateways, enabled, maintenance,
-            redirect, response, rewrite, idle_timeout_ms, max_stream_duration_ms, retry, request_headers, response_headers,
+    select "name, hosts, path_exact, path_prefix, path_regex, path_template, conditions, methods, timeout_ms,
+            priority, gateways, enabled, maintenance, redirect, response, rewrite, idle_timeout_ms, max_stream_duration_ms, retry, request_headers, response_headers,
             cors, compression, max_request_bytes, upgrades, hash_on"
     from "routes" of "name" order by r#"name collate "C""#
 );

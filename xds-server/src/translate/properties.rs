@@ -1,7 +1,7 @@
 //! Random histories: a model and resources that were made step by step are those that are made at once.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
 
@@ -14,7 +14,8 @@ use crate::{
         Model,
         sample::{certificate, endpoint, gateway, https, keyring, policy, provider, route, target, upstream},
     },
-    store::{CertificateRow, Changed, ConsumerRow, Rows, Things},
+    snapshot::Resource,
+    store::{CertificateRow, Changed, ConsumerRow, RouteRow, Rows, Things},
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -144,12 +145,70 @@ fn set_route(rows: &mut Rows, name: &str, step: Option<RouteStep>) {
     }
 }
 
+/// A route of a random kind: also ones between which only the name decides.
+fn any_route(index: usize) -> impl Strategy<Value = RouteRow> {
+    let path = prop::sample::select(vec![
+        ("prefix", "/"),
+        ("prefix", "/a"),
+        ("exact", "/a"),
+        ("regex", "/.+"),
+        ("regex", "/a|/b"),
+        ("template", "/{a}"),
+        ("template", "/{a=**}"),
+        ("grpc", ""),
+    ]);
+    let host = prop::sample::select(vec!["*", "*.com", "x.com"]);
+    let methods = prop::sample::subsequence(vec!["GET", "PUT"], 0..=2);
+    let rules = || prop::sample::subsequence(vec!["a", "b", "c"], 0..=3);
+    let percent = prop::option::weighted(0.3, 0..100);
+    (path, host, methods, -1..2, rules(), rules(), percent).prop_map(
+        move |((kind, path), host, methods, priority, headers, query, percent)| {
+            let rules = |names: Vec<&str>| names.iter().map(|name| json!({"name": name, "present": true})).collect::<Vec<_>>();
+            let grpc = (kind == "grpc").then(|| json!({"service": "a.B"}));
+            let set = |column: &str| (kind == column).then(|| path.to_owned());
+            RouteRow {
+                hosts: vec![host.to_owned()],
+                methods: methods.iter().map(ToString::to_string).collect(),
+                priority,
+                path_prefix: set("prefix"),
+                path_exact: set("exact"),
+                path_regex: set("regex"),
+                path_template: set("template"),
+                conditions: Some(
+                    json!({"headers": rules(headers), "query": rules(query), "grpc": grpc, "percent": percent}),
+                ),
+                ..route(&format!("r{index}"), "")
+            }
+        },
+    )
+}
+
+fn any_routes() -> impl Strategy<Value = (Vec<RouteRow>, Vec<RouteRow>)> {
+    let routes: Vec<_> = (0..12).map(any_route).collect();
+    routes.prop_flat_map(|routes| (Just(routes.clone()), Just(routes).prop_shuffle()))
+}
+
+/// The resources of all gateways, or why there are none.
+fn translated(routes: Vec<RouteRow>) -> Result<BTreeMap<String, Vec<Arc<Resource>>>, BTreeSet<String>> {
+    let route_upstreams = routes.iter().map(|route| target(&route.name, "a", 1)).collect();
+    let rows = Rows { upstreams: vec![upstream("a")], routes, route_upstreams, ..Rows::default() };
+    match Model::parse(&rows, &keyring()) {
+        Ok(model) => Ok(Translator::new(settings()).translate(&model)),
+        Err(problems) => Err(sorted(problems)),
+    }
+}
+
 fn sorted(problems: Vec<crate::model::Problem>) -> BTreeSet<String> {
     problems.iter().map(ToString::to_string).collect()
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn the_order_of_rows_does_not_matter((routes, shuffled) in any_routes()) {
+        prop_assert_eq!(translated(routes), translated(shuffled));
+    }
 
     #[test]
     fn what_is_made_step_by_step_is_what_is_made_at_once(

@@ -11,6 +11,7 @@ use envoy_types::pb::{
         },
         endpoint::v3::{Endpoint, LbEndpoint, lb_endpoint::HostIdentifier},
     },
+    envoy::r#type::matcher::v3::RegexMatcher,
     google::protobuf::{Any, BoolValue, Duration, UInt32Value},
 };
 use prost::{Message, Name};
@@ -27,6 +28,11 @@ pub(super) fn any<T: Name>(message: &T) -> Any {
 
 pub(super) fn number(value: u32) -> Option<UInt32Value> {
     Some(UInt32Value { value })
+}
+
+/// A regular expression, which is matched against the whole text.
+pub(super) fn regex(regex: &str) -> RegexMatcher {
+    RegexMatcher { regex: regex.to_owned(), ..RegexMatcher::default() }
 }
 
 pub(super) fn yes() -> Option<BoolValue> {

@@ -32,74 +32,20 @@ fn snapshot(rows: &Rows) -> Snapshot {
     )
 }
 
-fn routes(rows: &Rows) -> RouteConfiguration {
+pub(super) fn routes(rows: &Rows) -> RouteConfiguration {
     let snapshot = snapshot(rows);
     let resource = snapshot.get(Kind::RouteConfiguration, ROUTE_CONFIGURATION).unwrap();
     RouteConfiguration::decode(resource.encoded().as_ref()).unwrap()
 }
 
 /// Rows with these routes, all to one upstream.
-fn rows(routes: Vec<RouteRow>) -> Rows {
+pub(super) fn rows(routes: Vec<RouteRow>) -> Rows {
     let route_upstreams = routes.iter().map(|route| target(&route.name, "orders", 1)).collect();
     Rows { routes, route_upstreams, ..sound() }
 }
 
-fn on(hosts: &[&str], name: &str, prefix: &str) -> RouteRow {
+pub(super) fn on(hosts: &[&str], name: &str, prefix: &str) -> RouteRow {
     RouteRow { hosts: hosts.iter().map(ToString::to_string).collect(), ..route(name, prefix) }
-}
-
-/// The names of the routes of a virtual host, in order.
-fn order(rows: &Rows, host: &str) -> Vec<String> {
-    let configuration = routes(rows);
-    let host =
-        configuration.virtual_hosts.iter().find(|candidate| candidate.domains == [host]).expect("a host");
-    host.routes.iter().map(|route| route.name.clone()).collect()
-}
-
-#[test]
-fn a_virtual_host_has_every_route_that_covers_it() {
-    let rows = rows(vec![
-        on(&["*"], "any", "/"),
-        on(&["*.example.com"], "wide", "/"),
-        on(&["*.a.example.com"], "narrow", "/"),
-        on(&["x.a.example.com"], "exact", "/"),
-        on(&["other.org"], "other", "/"),
-    ]);
-    assert_eq!(order(&rows, "x.a.example.com"), ["exact", "narrow", "wide", "any"]);
-    assert_eq!(order(&rows, "*.a.example.com"), ["narrow", "wide", "any"]);
-    assert_eq!(order(&rows, "*.example.com"), ["wide", "any"]);
-    assert_eq!(order(&rows, "other.org"), ["other", "any"]);
-    assert_eq!(order(&rows, "*"), ["any"]);
-    assert_eq!(routes(&rows).virtual_hosts.len(), 5);
-}
-
-#[test]
-fn a_route_of_several_covering_hosts_stands_once_where_the_nearest_puts_it() {
-    let rows = rows(vec![
-        on(&["*", "a.com"], "both", "/"),
-        on(&["*.com"], "suffix", "/"),
-        on(&["a.com"], "longer", "/longer"),
-    ]);
-    assert_eq!(order(&rows, "a.com"), ["longer", "both", "suffix"]);
-}
-
-#[test]
-fn routes_are_tried_by_priority_kind_of_path_length_and_methods() {
-    let exact = RouteRow { path_exact: Some("/api".to_owned()), path_prefix: None, ..route("exact", "") };
-    let rows = rows(vec![
-        route("a-short", "/"),
-        route("b-long", "/api/orders"),
-        RouteRow { methods: vec!["GET".to_owned()], ..route("c-get", "/api") },
-        route("d-any", "/api"),
-        exact,
-        RouteRow { priority: -1, ..route("f-late", "/api/orders/late") },
-        RouteRow { priority: 1, ..route("g-first", "/first") },
-        route("h-same", "/bpi"),
-    ]);
-    assert_eq!(
-        order(&rows, "*"),
-        ["g-first", "exact", "b-long", "c-get", "d-any", "h-same", "a-short", "f-late"]
-    );
 }
 
 fn only_route(row: RouteRow) -> Route {

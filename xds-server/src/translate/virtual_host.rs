@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 
 use super::canonical::VirtualHost;
-use crate::model::{GatewayName, HostPattern, PathMatch, Route};
+use crate::model::{GatewayName, HostPattern, Route};
 
 /// A route that is encoded, as one or several of Envoy's, and its place among routes of the same priority and host.
 pub(super) struct Encoded<'a> {
@@ -25,15 +25,9 @@ pub(super) fn encode_all<'a>(
 ) -> Vec<Encoded<'a>> {
     let mut routes: Vec<&Arc<Route>> = routes.collect();
     // Stable, so that the name makes the order total.
-    routes.sort_by_key(|route| by_path(route));
+    routes.sort_by_cached_key(|route| route.precedence());
     let ranked = routes.into_iter().enumerate();
     ranked.map(|(rank, route)| Encoded { route, bytes: encode(route), rank }).collect()
-}
-
-/// An exact path before a prefix, the longer path, methods before any method.
-fn by_path(route: &Route) -> impl Ord + use<> {
-    let is_prefix = matches!(route.path, PathMatch::Prefix(_));
-    (is_prefix, Reverse(route.path.path().len()), route.methods.is_empty())
 }
 
 /// The routes of a gateway by the host pattern that they name, from the most to the least specific pattern.
@@ -71,8 +65,11 @@ pub(super) fn of(host: &HostPattern, by_host: &ByHost<'_>) -> VirtualHost {
     }
 }
 
-/// Envoy takes the first route that matches: by priority, then the most specific host, then as [`by_path`] says.
+/// Envoy takes the first route that matches: by priority, then the most specific host, then as [`Route::precedence`] says.
 /// `distance` grows as the host of the route gets less specific.
 fn order(encoded: &Encoded<'_>, distance: usize) -> impl Ord + Copy + use<> {
     (Reverse(encoded.route.priority), distance, encoded.rank)
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,7 @@ use envoy_types::pb::{
                 },
             },
             network::dns_resolver::cares::v3::CaresDnsResolverConfig,
+            path::r#match::uri_template::v3::UriTemplateMatchConfig,
             retry::host::previous_hosts::v3::PreviousHostsPredicate,
             transport_sockets::tls::v3::DownstreamTlsContext,
             transport_sockets::tls::v3::UpstreamTlsContext,
@@ -102,6 +103,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<TlsInspector>,
         decode::<TypedExtensionConfig>,
         decode::<UpstreamTlsContext>,
+        decode::<UriTemplateMatchConfig>,
         decode::<Wasm>,
         decode::<Zstd>,
     ];

@@ -52,6 +52,19 @@ impl Pattern {
         }
     }
 
+    /// Text as an expression that matches it alone.
+    #[must_use]
+    pub fn quote(text: &str) -> String {
+        let mut quoted = String::with_capacity(text.len() + 8);
+        for character in text.chars() {
+            if !character.is_ascii_alphanumeric() && character != '/' {
+                quoted.push('\\');
+            }
+            quoted.push(character);
+        }
+        quoted
+    }
+
     /// The expression as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

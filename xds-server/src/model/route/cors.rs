@@ -6,7 +6,7 @@ use ferrox_policy::{Check, Invalid};
 use serde::Deserialize;
 
 use super::headers::check_token;
-use crate::model::{HostPattern, Method};
+use crate::model::{HostPattern, Method, Pattern};
 
 /// Which pages of other origins may read answers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -43,13 +43,8 @@ pub enum Origin {
     Any,
     /// This one.
     Exact(String),
-    /// Every subdomain: what stands before it, `https://`, and what follows, `.example.com:8443`.
-    Subdomains {
-        /// With `://`.
-        scheme: String,
-        /// With the dot before it, and the port if there is one.
-        suffix: String,
-    },
+    /// Every subdomain: the origins that this matches.
+    Subdomains(#[schemars(with = "String")] Pattern),
 }
 
 const ANY: &str = "*";
@@ -63,14 +58,14 @@ impl TryFrom<String> for Origin {
         if origin == ANY {
             return Ok(Self::Any);
         }
-        parse(&origin).ok_or_else(|| {
+        parse(&origin).unwrap_or_else(|| {
             let shown = origin.escape_debug();
-            format!("'{shown}' is no origin in lower case: a scheme, a host and a port unless it is the scheme's own")
+            Err(format!("'{shown}' is no origin in lower case: a scheme, a host and a port unless it is the scheme's own"))
         })
     }
 }
 
-fn parse(origin: &str) -> Option<Origin> {
+fn parse(origin: &str) -> Option<Result<Origin, String>> {
     let (scheme, authority) = origin.split_once("://")?;
     let default_port = match scheme {
         "http" => 80,
@@ -92,10 +87,10 @@ fn parse(origin: &str) -> Option<Origin> {
         return None;
     }
     if pattern.is_exact() {
-        return Some(Origin::Exact(origin.to_owned()));
+        return Some(Ok(Origin::Exact(origin.to_owned())));
     }
-    let suffix = authority.strip_prefix('*')?.to_owned();
-    Some(Origin::Subdomains { scheme: format!("{scheme}://"), suffix })
+    let suffix = Pattern::quote(authority.strip_prefix('*')?);
+    Some(Pattern::parse(&format!("{scheme}://[a-z0-9_.-]+{suffix}")).map(Origin::Subdomains))
 }
 
 impl Check for Cors {

@@ -6,8 +6,10 @@ mod cors;
 mod hash;
 mod headers;
 mod mirrors;
+mod path;
 mod redirect;
 mod references;
+mod replacement;
 mod response;
 mod retry;
 mod rewrite;
@@ -34,7 +36,8 @@ pub use self::{
     rewrite::{HostRewrite, PathRewrite, Rewrite},
 };
 use super::{
-    GatewayName, HostPattern, Method, Path, PathMatch, Policies, RouteName, Sharding, UpstreamName, policies,
+    Conditions, GatewayName, HostPattern, Method, PathMatch, Pattern, Policies, RouteName, Sharding,
+    UpstreamName, policies,
     problem::{Problem, RowCheck},
     selection::Selection,
 };
@@ -54,6 +57,8 @@ pub struct Route {
     pub path: PathMatch,
     /// The methods that it serves; none: any.
     pub methods: BTreeSet<Method>,
+    /// What else a request must have.
+    pub conditions: Conditions,
     /// Routes of higher priority are tried first, whatever they match.
     pub priority: i32,
     /// What becomes of its requests.
@@ -126,14 +131,17 @@ fn parse(
     if row.hosts.is_empty() {
         check.refuse("hosts", "needs at least one host; '*' is any");
     }
-    let path = parse_path(row, check);
-    let methods = check.set("methods", &row.methods, Method::parse);
+    let (path, conditions) = path::parse(row, check);
+    let methods = parse_methods(row, check);
     let gateways = check.set("gateways", &row.gateways, |name| references.gateway(name));
     if row.gateways.is_empty() {
         check.refuse("gateways", "needs at least one gateway");
     }
     check_sharding(&hosts, &gateways, references, check);
     let action = action::parse(row, upstreams, check);
+    if let (Some(path), Some(action)) = (&path, &action) {
+        replacement::check(path, action, check);
+    }
     let maintenance = document("maintenance", row.maintenance.as_ref(), check);
     let response_headers = document("response_headers", row.response_headers.as_ref(), check);
     let compression = document("compression", row.compression.as_ref(), check);
@@ -142,6 +150,7 @@ fn parse(
         hosts,
         path: path?,
         methods,
+        conditions: conditions?,
         priority: row.priority,
         action: action?,
         maintenance,
@@ -150,6 +159,15 @@ fn parse(
         compression,
         gateways,
     })
+}
+
+fn parse_methods(row: &RouteRow, check: &mut RowCheck<'_>) -> BTreeSet<Method> {
+    let methods = check.set("methods", &row.methods, Method::parse);
+    if methods.len() > 1 {
+        // Envoy takes several as a regular expression only, and that has to be one that it takes.
+        check.keep("methods", Pattern::parse(&Method::any_of(&methods)));
+    }
+    methods
 }
 
 /// A document that may be absent; so is one that was refused, which is noted.
@@ -174,16 +192,5 @@ fn check_sharding(
     for host in hosts.iter().filter(|host| !host.is_exact()) {
         let reason = format!("'{host}' is no exact host, as gateway '{gateway}' needs, which shards by host");
         check.refuse("hosts", reason);
-    }
-}
-
-fn parse_path(row: &RouteRow, check: &mut RowCheck<'_>) -> Option<PathMatch> {
-    match (&row.path_exact, &row.path_prefix) {
-        (Some(path), None) => check.keep("path_exact", Path::parse(path)).map(PathMatch::Exact),
-        (None, Some(path)) => check.keep("path_prefix", Path::parse(path)).map(PathMatch::Prefix),
-        _ => {
-            check.refuse("path_exact", "exactly one of path_exact and path_prefix must be set");
-            None
-        }
     }
 }

@@ -74,7 +74,8 @@ struct Document {
     /// The whole path, with a query or without; not beside `prefix`. The request's without one.
     #[serde(default)]
     path: Option<String>,
-    /// What takes the place of the route's path at the beginning of the request's; not beside `path`.
+    /// What takes the place of the route's path (path_prefix or path_exact) at the beginning of the request's; not beside
+    /// `path`.
     #[serde(default)]
     prefix: Option<String>,
     /// 301, 302, 303, 307 or 308; 302 without one.

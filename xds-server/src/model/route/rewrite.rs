@@ -40,7 +40,8 @@ pub enum HostRewrite {
 #[derive(Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Document {
-    /// What takes the place of the route's path at the beginning of the request's; the path is kept without one.
+    /// What takes the place of the route's path (path_prefix or path_exact) at the beginning of the request's; the path is
+    /// kept without one.
     #[serde(default)]
     prefix: Option<String>,
     /// The host, without a port. At most one of the three is set; the host is kept without one.

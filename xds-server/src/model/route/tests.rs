@@ -293,8 +293,12 @@ fn origins_are_written_as_browsers_write_them() {
     let origin = |origin: &str| Origin::try_from(origin.to_owned());
     assert_eq!(origin("*"), Ok(Origin::Any));
     assert_eq!(origin("http://[::1]:8080"), Ok(Origin::Exact("http://[::1]:8080".to_owned())));
-    let subdomains = Origin::Subdomains { scheme: "https://".to_owned(), suffix: ".a.com:8443".to_owned() };
-    assert_eq!(origin("https://*.a.com:8443"), Ok(subdomains));
+    let Ok(Origin::Subdomains(subdomains)) = origin("https://*.a.com:8443") else { panic!("a pattern") };
+    assert_eq!(subdomains.as_str(), r"https://[a-z0-9_.-]+\.a\.com\:8443");
+    let long = format!("https://*.{}.com", "a".repeat(60)) + ":8443";
+    assert!(origin(&long).is_ok(), "{:?}", origin(&long));
+    let longer = format!("https://*.{0}.{0}.com", "a".repeat(60));
+    assert!(origin(&longer).unwrap_err().contains("too large"));
     for bad in [
         "",
         "null",

@@ -36,10 +36,19 @@ pub struct RouteRow {
     pub name: String,
     /// Host patterns.
     pub hosts: Vec<String>,
-    /// The whole path; this or the prefix is set.
+    /// The whole path; this or another way to match the path is set.
     pub path_exact: Option<String>,
     /// The first segments of the path.
     pub path_prefix: Option<String>,
+    /// A regular expression for the whole path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_regex: Option<String>,
+    /// Segments of the path, some of which are captured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_template: Option<String>,
+    /// What else a request must have, as `model::conditions::Document` defines it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conditions: Option<serde_json::Value>,
     /// Request methods; empty: any.
     pub methods: Vec<String>,
     /// Milliseconds.

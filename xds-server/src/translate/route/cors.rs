@@ -11,7 +11,6 @@ use envoy_types::pb::{
     google::protobuf::{Any, BoolValue},
 };
 
-use super::prefix;
 use crate::{
     model::{Cors, Method, Origin},
     translate::proto,
@@ -51,10 +50,7 @@ fn origin(origin: &Origin) -> StringMatcher {
     let pattern = match origin {
         Origin::Any => MatchPattern::Exact("*".to_owned()),
         Origin::Exact(origin) => MatchPattern::Exact(origin.clone()),
-        Origin::Subdomains { scheme, suffix } => MatchPattern::SafeRegex(RegexMatcher {
-            regex: format!("^{}[a-z0-9_.-]+{}$", prefix::quote(scheme), prefix::quote(suffix)),
-            ..RegexMatcher::default()
-        }),
+        Origin::Subdomains(pattern) => MatchPattern::SafeRegex(proto::regex(pattern.as_str())),
     };
     matcher(pattern)
 }

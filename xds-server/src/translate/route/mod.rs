@@ -2,6 +2,7 @@
 
 mod action;
 mod answer;
+mod conditions;
 mod cors;
 mod forward;
 mod hash;

@@ -1,8 +1,8 @@
 //! Replacing the path that a route matches.
 
-use envoy_types::pb::envoy::r#type::matcher::v3::{RegexMatchAndSubstitute, RegexMatcher};
+use envoy_types::pb::envoy::r#type::matcher::v3::RegexMatchAndSubstitute;
 
-use crate::model::PathMatch;
+use crate::{model::PathMatch, translate::proto};
 
 /// How Envoy is told to replace a path.
 pub(super) enum Replacement {
@@ -16,30 +16,21 @@ pub(super) enum Replacement {
 /// `//x` where `/api` becomes `/`, and `/v2x` where `/api/` becomes `/v2`.
 pub(super) fn replace(matched: &PathMatch, with: &str) -> Replacement {
     let path = match matched {
-        PathMatch::Exact(_) => return Replacement::Prefix(with.to_owned()),
-        PathMatch::Prefix(_) => matched.path(),
+        PathMatch::Prefix(path) => path,
+        // All of an exact path is replaced, and nothing of others: the model refuses that.
+        PathMatch::Exact(_) | PathMatch::Regex(_) | PathMatch::Template(_) => {
+            return Replacement::Prefix(with.to_owned());
+        }
     };
-    match (path.ends_with('/'), with.ends_with('/')) {
+    match (path.as_str().ends_with('/'), with.ends_with('/')) {
         (true, false) => Replacement::Prefix(format!("{with}/")),
         (false, true) => Replacement::Regex(RegexMatchAndSubstitute {
-            pattern: Some(RegexMatcher { regex: format!("^{}/?", quote(path)), ..RegexMatcher::default() }),
+            pattern: Some(proto::regex(&path.beginning())),
             // RE2 takes a backslash for the beginning of a reference.
             substitution: with.replace('\\', "\\\\"),
         }),
         _ => Replacement::Prefix(with.to_owned()),
     }
-}
-
-/// Text as a regular expression that matches it alone.
-pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 8);
-    for character in text.chars() {
-        if !character.is_ascii_alphanumeric() && character != '/' {
-            quoted.push('\\');
-        }
-        quoted.push(character);
-    }
-    quoted
 }
 
 #[cfg(test)]

@@ -1,20 +1,52 @@
 //! Which paths a route serves.
 
-/// A rule for the path of a request. Envoy compares it with the normalised path, so it is itself normalised.
+mod template;
+
+pub use self::template::PathTemplate;
+use super::Pattern;
+
+/// A rule for the path of a request, without its query. Envoy compares it with the normalised path, so it is itself
+/// normalised.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PathMatch {
     /// The whole path.
     Exact(Path),
     /// Its first segments: `/api` matches `/api` and `/api/x`, not `/apis`; `/api/` does not match `/api`.
     Prefix(Path),
+    /// The whole path, by a regular expression.
+    Regex(Pattern),
+    /// The whole path, some segments of which may be anything.
+    Template(PathTemplate),
 }
 
 impl PathMatch {
-    /// The path of the rule.
+    /// The column that sets it.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub fn column(&self) -> &'static str {
         match self {
-            Self::Exact(path) | Self::Prefix(path) => &path.0,
+            Self::Exact(_) => "path_exact",
+            Self::Prefix(_) => "path_prefix",
+            Self::Regex(_) => "path_regex",
+            Self::Template(_) => "path_template",
+        }
+    }
+
+    /// The rule as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) => path.as_str(),
+            Self::Regex(pattern) => pattern.as_str(),
+            Self::Template(template) => template.as_str(),
+        }
+    }
+
+    /// What tells it from other rules of its column: two that are equal match the same paths.
+    #[must_use]
+    pub fn shape(&self) -> &str {
+        match self {
+            Self::Template(template) => template.shape(),
+            _ => self.as_str(),
         }
     }
 }
@@ -49,6 +81,18 @@ impl Path {
             return refuse("has an escaped '/', '\\' or '.', which no request keeps");
         }
         Ok(Self(path.to_owned()))
+    }
+
+    /// A regular expression for it, with a slash after it or without, at the beginning of another path.
+    #[must_use]
+    pub fn beginning(&self) -> String {
+        format!("^{}/?", Pattern::quote(&self.0))
+    }
+
+    /// The path as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
