@@ -14,6 +14,7 @@ mod grpc;
 mod hostile;
 mod listeners;
 mod load;
+mod matching;
 mod pool;
 mod rate_limit;
 mod routing;
