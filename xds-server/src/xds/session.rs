@@ -224,9 +224,10 @@ impl<S: Subscription> Session<S> {
         }
     }
 
-    /// Routes that come before the endpoints of a new cluster fail the requests on the way to it.
+    /// Routes that come before the endpoints of a new cluster fail the requests on the way to it. A client whose first
+    /// cluster this is has yet to ask for endpoints.
     fn holds_routes(&self) -> bool {
-        !self.impatient && !self.warming.is_empty() && self.subscriptions.contains_key(&Kind::Endpoints)
+        !self.impatient && !self.warming.is_empty()
     }
 
     #[cfg(test)]

@@ -100,6 +100,27 @@ fn routes_wait<S: Subscription>(request: &dyn Fn(&[&str]) -> S::Request) {
 }
 
 #[test]
+fn routes_wait_for_the_endpoints_of_the_first_cluster() {
+    first_cluster::<Delta>(&|names| delta(names, &[]));
+    first_cluster::<Sotw>(&|names| sotw(names, ""));
+}
+
+/// A client that started with nothing has no subscription to endpoints when its first cluster comes.
+fn first_cluster<S: Subscription>(request: &dyn Fn(&[&str]) -> S::Request) {
+    let mut session = session::<S>(&[routes("to nothing")]);
+    for (kind, names) in [(Kind::Cluster, &[][..]), (Kind::RouteConfiguration, &["r"])] {
+        session.on_request(kind, None, request(names));
+        assert_eq!(session.next().unwrap().kind, kind);
+    }
+    session.on_snapshot(snapshot(&[CLUSTER_A, ENDPOINTS_A, routes("to a")]));
+    assert_eq!(session.next().unwrap().kind, Kind::Cluster);
+    assert_eq!(session.next(), None);
+    session.on_request(Kind::Endpoints, None, request(&["a"]));
+    assert_eq!(session.next().unwrap().kind, Kind::Endpoints);
+    assert_eq!(session.next().unwrap().kind, Kind::RouteConfiguration);
+}
+
+#[test]
 fn routes_do_not_wait_for_endpoints_without_end() {
     let mut session = session::<Delta>(&[routes("to nothing")]);
     for (kind, names) in
