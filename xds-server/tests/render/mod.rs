@@ -32,7 +32,10 @@ use envoy_types::pb::{
                 },
             },
             network::dns_resolver::cares::v3::CaresDnsResolverConfig,
-            path::r#match::uri_template::v3::UriTemplateMatchConfig,
+            path::{
+                r#match::uri_template::v3::UriTemplateMatchConfig,
+                rewrite::uri_template::v3::UriTemplateRewriteConfig,
+            },
             retry::host::previous_hosts::v3::PreviousHostsPredicate,
             transport_sockets::tls::v3::DownstreamTlsContext,
             transport_sockets::tls::v3::UpstreamTlsContext,
@@ -104,6 +107,7 @@ fn message(type_url: &str, encoded: &[u8]) -> Node {
         decode::<TypedExtensionConfig>,
         decode::<UpstreamTlsContext>,
         decode::<UriTemplateMatchConfig>,
+        decode::<UriTemplateRewriteConfig>,
         decode::<Wasm>,
         decode::<Zstd>,
     ];

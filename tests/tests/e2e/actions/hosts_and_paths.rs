@@ -38,6 +38,27 @@ async fn the_segments_that_a_route_matches_are_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_is_put_together_from_what_was_captured_or_by_an_expression() {
+    let upstream = Upstream::start_new("u").unwrap();
+    let rows = rows::upstream(&upstream)
+        + "insert into routes (name, path_template, rewrite) values
+               ('users', '/users/{id}/{rest=**}', '{\"template\": \"/v2/{rest}/of/{id}\"}');
+           insert into routes (name, path_prefix, rewrite) values
+               ('versions', '/v', '{\"regex\": {\"pattern\": \"^/v/([0-9]+)\", \"substitution\": \"/\\\\1/api\"}}');"
+        + &rows::target("users", "u")
+        + &rows::target("versions", "u");
+    let gateway = Gateway::start(&rows).await.unwrap();
+    for (path, rewritten) in [
+        ("/users/7/orders/8?q=1", "/v2/orders/8/of/7?q=1"),
+        ("/v/12/x?y=/v/1", "/12/api/x?y=/v/1"),
+        ("/v/x", "/v/x"),
+    ] {
+        assert_eq!(gateway.get(path).await.unwrap().status(), 200, "{path}");
+        assert_eq!(upstream.last().unwrap().path_and_query, rewritten);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_host_is_replaced_by_a_name_or_a_header() {
     let upstream = Upstream::start_new("u").unwrap();
     let rows = rows::upstream(&upstream)

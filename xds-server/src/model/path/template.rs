@@ -72,6 +72,11 @@ impl PathTemplate {
         &self.shape
     }
 
+    /// The names of what it captures.
+    pub fn captures(&self) -> impl Iterator<Item = &str> {
+        self.text.split('/').filter_map(capture).map(|(name, _)| name)
+    }
+
     /// Whether it ends in any number of segments.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -125,6 +130,7 @@ mod tests {
             assert_eq!((template.as_str(), template.shape()), (text, shape));
             assert_eq!(template.literal_length(), length, "{text}");
             assert_eq!(template.is_open(), text.contains("**"));
+            assert_eq!(template.captures().count(), text.matches('{').count());
         }
     }
 

@@ -65,6 +65,14 @@ impl Pattern {
         quoted
     }
 
+    /// How many groups it captures, which a substitution can name as `\1` and so on.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        // What was parsed once parses again.
+        let parsed = regex_syntax::parse(&self.0);
+        parsed.map(|expression| expression.properties().explicit_captures_len()).unwrap_or_default()
+    }
+
     /// The expression as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -95,5 +103,12 @@ mod tests {
         assert_eq!(reason(&"a".repeat(1025)), "is longer than 1024 bytes");
         assert!(reason(&"(".repeat(60)).contains("is no regular expression"));
         assert!(reason(&format!("{}{}", "(".repeat(60), ")".repeat(60))).contains("nest"));
+    }
+
+    #[test]
+    fn groups_that_capture_are_counted() {
+        for (pattern, groups) in [("/a", 0), ("/(a)/(b|(c))", 3), ("/(?:a)/[(]", 0), (r"/\(a\)", 0)] {
+            assert_eq!(Pattern::parse(pattern).unwrap().groups(), groups, "{pattern}");
+        }
     }
 }

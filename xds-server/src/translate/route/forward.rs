@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 use envoy_types::pb::{
     envoy::{
         config::{
-            core::v3::RuntimeFractionalPercent,
+            core::v3::{RuntimeFractionalPercent, TypedExtensionConfig},
             route::v3::{
                 RouteAction, WeightedCluster,
                 route_action::{
@@ -15,7 +15,11 @@ use envoy_types::pb::{
                 weighted_cluster::ClusterWeight,
             },
         },
-        r#type::v3::{FractionalPercent, fractional_percent::DenominatorType},
+        extensions::path::rewrite::uri_template::v3::UriTemplateRewriteConfig,
+        r#type::{
+            matcher::v3::RegexMatchAndSubstitute,
+            v3::{FractionalPercent, fractional_percent::DenominatorType},
+        },
     },
     google::protobuf::BoolValue,
 };
@@ -53,8 +57,23 @@ pub(super) fn to(forward: &Forward, path: &PathMatch) -> RouteAction {
             Replacement::Prefix(with) => action.prefix_rewrite = with,
             Replacement::Regex(regex) => action.regex_rewrite = Some(regex),
         },
+        Some(PathRewrite::Template(template)) => action.path_rewrite_policy = Some(uri_template(template)),
+        Some(PathRewrite::Regex { pattern, substitution }) => {
+            action.regex_rewrite = Some(RegexMatchAndSubstitute {
+                pattern: Some(proto::regex(pattern.as_str())),
+                substitution: substitution.clone(),
+            });
+        }
     }
     action
+}
+
+fn uri_template(template: &str) -> TypedExtensionConfig {
+    let config = UriTemplateRewriteConfig { path_template_rewrite: template.to_owned() };
+    TypedExtensionConfig {
+        name: "envoy.path.rewrite.uri_template.uri_template_rewriter".to_owned(),
+        typed_config: Some(proto::any(&config)),
+    }
 }
 
 fn clusters(targets: &BTreeMap<UpstreamName, NonZeroU32>) -> ClusterSpecifier {
