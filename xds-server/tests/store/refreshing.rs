@@ -37,12 +37,15 @@ async fn a_change_names_the_things_whose_rows_changed_and_no_others() {
     let things = Things { routes: names(&["b"]), consumers: names(&["x"]), ..Things::default() };
     assert_eq!(reading.refresh(&store).await.unwrap(), Changed::Things(things));
 
-    // The route's share of requests names the upstream, so the route changes with it.
+    // The route's share and its copies of requests name the upstream, so the route changes with it.
     sql.execute("update upstreams set name = 'new' where name = 'orders'").await.unwrap();
-    let of_orders = read(&store).await.route_upstreams.into_iter().filter(|row| row.upstream == "new");
+    let rows = read(&store).await;
+    let shares = rows.route_upstreams.iter().map(|row| (&row.route, &row.upstream));
+    let copies = rows.route_mirrors.iter().map(|row| (&row.route, &row.upstream));
+    let of_orders = shares.chain(copies).filter(|(_, upstream)| *upstream == "new");
     let things = Things {
         upstreams: names(&["new", "orders"]),
-        routes: of_orders.map(|row| row.route).collect(),
+        routes: of_orders.map(|(route, _)| route.clone()).collect(),
         ..Things::default()
     };
     assert_eq!(reading.refresh(&store).await.unwrap(), Changed::Things(things));
