@@ -233,3 +233,30 @@ async fn the_status_listener_shows_statistics_and_does_nothing() {
     }
     assert!(gateway.ended().unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_that_waits_for_its_probe_is_half_open_and_one_that_is_forced_is_open() {
+    let flaky = Upstream::start_new("flaky").unwrap();
+    let rows = [
+        rows::upstream(&flaky),
+        rows::route("flaky", "flaky"),
+        "update upstreams set failures = 1, open_for_ms = 200, probe = '{\"path\": \"/probe\"}';".to_owned(),
+    ];
+    let gateway = Gateway::start(&rows.concat()).await.unwrap();
+    gateway.until("/flaky", 200).await.unwrap();
+    flaky.behave(Behaviour::Fail(StatusCode::INTERNAL_SERVER_ERROR));
+    assert_eq!(gateway.get("/flaky").await.unwrap().status(), 500);
+    until(&gateway, "envoy-1", "only the probe keeps it open", |breakers| {
+        breakers[0]["state"] == "half_open"
+    })
+    .await;
+    assert_eq!(metric(&gateway, r#"breakers{upstream="flaky",state="half_open"}"#).await, 1);
+
+    flaky.behave(Behaviour::Answer);
+    until(&gateway, "envoy-1", "the breaker is closed", |breakers| *breakers == json!([])).await;
+    gateway.sql("update upstreams set force = 'open'").await.unwrap();
+    until(&gateway, "envoy-1", "it is forced open", |breakers| {
+        (&breakers[0]["state"], &breakers[0]["forced"]) == (&json!("open"), &json!(true))
+    })
+    .await;
+}

@@ -1,5 +1,6 @@
 //! Who may pass: the policy of a route and the configuration of the auth filter.
 
+mod accept;
 mod algorithm;
 mod claims;
 mod config;
@@ -7,11 +8,12 @@ mod place;
 mod policy;
 
 pub use self::{
+    accept::{AcceptApiKey, AcceptJwt},
     algorithm::Algorithm,
     claims::{ClaimPath, ClaimRule, ClaimTest, Scalar},
     config::{AuthConfig, Consumer, JwkSet, JwtProvider, Revocations, RevokedSubject, RevokedToken},
     place::Place,
-    policy::{AcceptApiKey, AcceptJwt, AuthPolicy, ClaimHeader, MethodNeeds, Require, check_scope},
+    policy::{AuthPolicy, ClaimHeader, MethodNeeds, Require, check_scope},
 };
 
 /// Name of the filter in Envoy's chain, and of its namespace in a route's metadata.
