@@ -1,6 +1,6 @@
 //! Putting the rows of changed things in the place of those that were read before.
 
-use std::{collections::BTreeSet, iter, mem};
+use std::{collections::BTreeSet, iter, mem, ops::Range};
 
 use super::{Rows, Things};
 
@@ -27,11 +27,49 @@ impl Rows {
     }
 }
 
-/// In one pass, which moves rows but looks only at those near a changed one. Both lists are sorted by `thing`.
+/// Both lists are sorted by `thing`. Mostly a row is only changed, and then no other is touched: they are large, and there are
+/// thousands.
 fn replace<T>(rows: &mut Vec<T>, names: &BTreeSet<String>, fresh: Vec<T>, thing: fn(&T) -> &String) {
     if names.is_empty() {
         return;
     }
+    match in_place(rows, names, &fresh, thing) {
+        Some(places) => {
+            for (place, row) in places.into_iter().zip(fresh) {
+                if let Some(before) = rows.get_mut(place) {
+                    *before = row;
+                }
+            }
+        }
+        None => anew(rows, names, fresh, thing),
+    }
+}
+
+/// Where the fresh rows belong, if each thing has as many as before.
+fn in_place<T>(
+    rows: &[T],
+    names: &BTreeSet<String>,
+    fresh: &[T],
+    thing: fn(&T) -> &String,
+) -> Option<Vec<usize>> {
+    let mut places = Vec::with_capacity(fresh.len());
+    for name in names {
+        let before = of(rows, name, thing);
+        if before.len() != of(fresh, name, thing).len() {
+            return None;
+        }
+        places.extend(before);
+    }
+    Some(places)
+}
+
+/// Where the rows of a thing are.
+fn of<T>(rows: &[T], name: &String, thing: fn(&T) -> &String) -> Range<usize> {
+    rows.partition_point(|row| thing(row) < name)..rows.partition_point(|row| thing(row) <= name)
+}
+
+/// In one pass, which moves rows but looks only at those near a changed one.
+fn anew<T>(rows: &mut Vec<T>, names: &BTreeSet<String>, fresh: Vec<T>, thing: fn(&T) -> &String) {
     let mut before = mem::take(rows).into_iter();
     let mut fresh = fresh.into_iter().peekable();
     for name in names {
