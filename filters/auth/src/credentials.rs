@@ -34,11 +34,11 @@ impl<'h> Credentials<'h> {
 }
 
 /// Takes out of a request what its policy does not pass on.
-pub(crate) fn strip(host: &dyn Host, headers: &Headers, policy: &AuthPolicy) {
+pub(crate) fn strip(host: &dyn Host, policy: &AuthPolicy) {
     let jwt = policy.jwt.iter().filter(|accept| !accept.forward).flat_map(|accept| &accept.from);
     let api_key = policy.api_key.iter().filter(|accept| !accept.forward).flat_map(|accept| &accept.from);
     for place in jwt.chain(api_key) {
-        place::clear(host, headers, place);
+        place::clear(host, place);
     }
 }
 

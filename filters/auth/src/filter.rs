@@ -77,10 +77,13 @@ impl Stream for Guard {
         }
         match self.0.known.decide(host, &policy, asked.method, &headers, unix_seconds(host.now())) {
             Ok(passes) => {
-                credentials::strip(host, &headers, &policy);
+                credentials::strip(host, &policy);
                 self.0.allow(host, &passes)
             }
-            Err(denial) if policy.report_only => self.0.report(host, denial),
+            Err(denial) if policy.report_only => {
+                credentials::strip(host, &policy);
+                self.0.report(host, denial)
+            }
             Err(denial) => self.0.deny(host, &policy, denial, asked),
         }
     }

@@ -19,12 +19,12 @@ pub(crate) fn find<'h>(headers: &'h Headers, place: &Place) -> Found<'h> {
     }
 }
 
-/// Takes everything at a place out of the request.
-pub(crate) fn clear(host: &dyn Host, headers: &Headers, place: &Place) {
+/// Takes everything at a place out of the request as it is by now: an earlier place may have been in the same header.
+pub(crate) fn clear(host: &dyn Host, place: &Place) {
     match (&place.header, &place.query, &place.cookie) {
         (Some(header), ..) => host.remove_header(Side::Request, header),
-        (_, Some(name), _) => clear_query(host, headers, name),
-        (.., Some(name)) => clear_cookies(host, headers, name),
+        (_, Some(name), _) => clear_query(host, &host.headers(Side::Request), name),
+        (.., Some(name)) => clear_cookies(host, &host.headers(Side::Request), name),
         _ => {}
     }
 }
@@ -126,7 +126,7 @@ mod tests {
     fn cleared(pairs: &[(&str, &str)], at: &Place, header: &str) -> Vec<String> {
         let host = MockHost::default();
         host.next_stream(pairs);
-        clear(&host, &host.headers(Side::Request), at);
+        clear(&host, at);
         let headers = host.headers(Side::Request);
         headers.all(header).map(|value| String::from_utf8(value.to_vec()).unwrap()).collect()
     }

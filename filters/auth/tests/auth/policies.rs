@@ -71,6 +71,9 @@ fn a_method_can_need_more() {
 
 #[test]
 fn what_would_be_denied_is_only_reported() {
+    let gateway = Gateway::with_policy(json!({"api_key": {}, "scopes": ["admin"], "report_only": true}));
+    assert_eq!(gateway.request(&[("x-api-key", ACME_KEY)]), Flow::Continue);
+    assert_eq!(gateway.upstream_header("x-api-key"), None, "it is the consumer's secret all the same");
     let gateway = Gateway::with_policy(json!({"jwt": {}, "report_only": true}));
     let forged = [("authorization", "Bearer no"), ("x-ferrox-subject", "root")];
     assert_eq!(gateway.request(&forged), Flow::Continue);
@@ -117,6 +120,14 @@ fn credentials_come_from_a_query_or_a_cookie_and_go_no_further() {
     assert_eq!(gateway.upstream_header("cookie").as_deref(), Some("a=b"));
     let twice = format!("{path}&access%5Ftoken=x");
     gateway.denied(gateway.request(&[(":path", &twice)]), "several_tokens");
+
+    let in_query = json!({
+        "jwt": {"from": from(json!({"query": "access_token"})), "forward": false},
+        "api_key": {"from": from(json!({"query": "key"}))},
+    });
+    let gateway = Gateway::with_policy(in_query);
+    gateway.passed(gateway.request(&[(":path", &format!("{path}&key=abc"))]));
+    assert_eq!(gateway.upstream_header(":path").as_deref(), Some("/a?x=1"));
 
     let gateway =
         Gateway::with_policy(json!({"api_key": {"from": from(json!({"query": "key"})), "forward": true}}));
