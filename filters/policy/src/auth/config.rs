@@ -228,11 +228,7 @@ impl Check for Consumer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse;
-
-    fn refusal<T: serde::de::DeserializeOwned + Check>(json: serde_json::Value) -> String {
-        parse::<T>(json.to_string().as_bytes()).err().expect("refused").to_string()
-    }
+    use crate::auth::refusal;
 
     #[test]
     fn a_configuration_with_two_providers_of_one_issuer_is_refused() {

@@ -18,3 +18,9 @@ pub use self::{
 
 /// Name of the filter in Envoy's chain, and of its namespace in a route's metadata.
 pub const FILTER: &str = "ferrox.auth";
+
+/// Why a document is refused.
+#[cfg(test)]
+fn refusal<T: serde::de::DeserializeOwned + crate::Check>(json: serde_json::Value) -> String {
+    crate::parse::<T>(json.to_string().as_bytes()).err().expect("refused").to_string()
+}

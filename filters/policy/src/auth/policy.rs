@@ -217,11 +217,7 @@ pub fn check_scope(scope: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse;
-
-    fn refusal<T: serde::de::DeserializeOwned + Check>(json: serde_json::Value) -> String {
-        parse::<T>(json.to_string().as_bytes()).err().expect("refused").to_string()
-    }
+    use crate::{auth::refusal, parse};
 
     #[test]
     fn a_policy_that_nobody_could_satisfy_is_refused() {
