@@ -1,4 +1,4 @@
-//! `ferrox certificate`: certificates that listeners show.
+//! `ferrox certificate`: certificates that listeners show to clients, and Envoys to upstreams.
 
 use std::{fs, io, path::PathBuf, time::SystemTime};
 
@@ -17,7 +17,7 @@ pub(super) enum Certificate {
     Put(Put),
     /// List the certificates: name, DNS names and expiry
     List(List),
-    /// Remove a certificate that no listener shows
+    /// Remove a certificate that no listener and no upstream uses
     Remove(Remove),
     /// Encrypt the keys of all certificates with the first encryption key
     Reencrypt(Reencrypt),
@@ -25,7 +25,7 @@ pub(super) enum Certificate {
 
 #[derive(Debug, Args)]
 pub(super) struct Put {
-    /// Name of the certificate, by which listeners refer to it
+    /// Name of the certificate, by which listeners and upstreams refer to it
     name: String,
     /// PEM file of the certificate, and then of what leads from it to a root
     #[arg(long, value_name = "FILE")]
@@ -87,8 +87,8 @@ pub(super) enum CertificateError {
     Row { name: String, reason: String },
     #[error("there is no certificate '{0}'")]
     Unknown(String),
-    #[error("certificate '{name}' is shown by {}", .listeners.join(", "))]
-    Shown { name: String, listeners: Vec<String> },
+    #[error("certificate '{name}' is used by {}", .users.join(", "))]
+    Used { name: String, users: Vec<String> },
     #[error(transparent)]
     Secret(#[from] SecretError),
 }
@@ -170,9 +170,9 @@ impl Remove {
     async fn run(self) -> Result<(), CliError> {
         let Self { name, database } = self;
         let store = database.store()?;
-        let listeners = store.listeners_with(&name).await?;
-        if !listeners.is_empty() {
-            return Err(CertificateError::Shown { name, listeners }.into());
+        let users = store.users_of_certificate(&name).await?;
+        if !users.is_empty() {
+            return Err(CertificateError::Used { name, users }.into());
         }
         match store.remove_certificate(&name).await? {
             true => Ok(()),

@@ -26,7 +26,7 @@ enum Command {
     Serve(Box<serve::Serve>),
     /// Check the rows in PostgreSQL and change nothing; exit status 1 if they make no sense
     Check(check::Check),
-    /// Certificates that listeners show
+    /// Certificates that listeners show to clients, and Envoys to upstreams
     #[command(subcommand)]
     Certificate(certificate::Certificate),
     /// Print a new key for FERROX_ENCRYPTION_KEYS

@@ -95,6 +95,12 @@ impl Serve {
         let (xds, xds_address) = listen("--xds-listen", self.xds_listen).await?;
         let (admin, admin_address) = listen("--admin-listen", self.admin_listen).await?;
         tracing::info!(xds = %xds_address, admin = %admin_address, "listening");
+        if self.xds_tls.is_off() && !xds_address.ip().is_loopback() {
+            tracing::warn!(
+                xds = %xds_address,
+                "no TLS: whoever reaches this address gets the private keys of certificates by asking"
+            );
+        }
 
         let metrics = Arc::new(Metrics::default());
         let nodes = Arc::new(Nodes::new(Arc::clone(&metrics)));

@@ -75,6 +75,11 @@ pub(super) enum Reason {
 }
 
 impl XdsTls {
+    /// Whether proxies are spoken to in the clear.
+    pub(super) fn is_off(&self) -> bool {
+        self.cert.is_none()
+    }
+
     /// The xDS server, with TLS if it is set up.
     pub(super) fn server(&self) -> Result<Server, TlsError> {
         let (cert, key, client_ca) = match (&self.cert, &self.key, &self.client_ca) {

@@ -134,7 +134,7 @@ impl Model {
 
     /// A certificate. Each that a listener names is there.
     #[must_use]
-    pub fn certificate(&self, name: &CertificateName) -> Option<&Arc<Certificate>> {
+    pub fn certificate(&self, name: &str) -> Option<&Arc<Certificate>> {
         self.certificates.get(name)
     }
 

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{sync::watch, time::sleep};
 
-use crate::{metrics::Metrics, model::Model};
+use crate::{
+    metrics::Metrics,
+    model::{CertificateName, Model},
+};
 
 /// The clock is looked at this often, also when nothing expires soon, since it may be set.
 const LOOK: Duration = Duration::from_secs(3600);
@@ -30,10 +33,14 @@ impl ExpiryWatch {
         Self { served, metrics }
     }
 
-    /// The listeners of this model are served.
+    /// The listeners and upstreams of this model are served.
     pub(super) fn serve(&self, model: &Model) {
-        let shown = model.listeners().flat_map(|listener| listener.certificates());
-        let expiries: Expiries = shown
+        let to_clients = model.listeners().flat_map(|listener| listener.certificates());
+        let to_upstreams =
+            model.upstreams().filter_map(|upstream| upstream.tls.as_ref()?.client_certificate.as_deref());
+        let expiries: Expiries = to_clients
+            .map(CertificateName::as_str)
+            .chain(to_upstreams)
             .filter_map(|name| model.certificate(name))
             .map(|certificate| (certificate.name.to_string(), certificate.expiry.seconds()))
             .collect();

@@ -56,16 +56,20 @@ impl Store {
         .map_err(StoreError::while_doing("write the key of a certificate"))
     }
 
-    /// The listeners that show a certificate, by name.
+    /// The listeners that show a certificate, and the upstreams that are shown it, each as its kind and name.
     ///
     /// # Errors
     /// When the database cannot be used.
-    pub async fn listeners_with(&self, certificate: &str) -> Result<Vec<String>, StoreError> {
-        sqlx::query_scalar("select name from listeners where $1 = any(certificates) order by name")
-            .bind(certificate)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::while_doing("read the listeners"))
+    pub async fn users_of_certificate(&self, certificate: &str) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar(
+            "select 'listener ' || name from listeners where $1 = any(certificates)
+             union all select 'upstream ' || name from upstreams where tls ->> 'client_certificate' = $1
+             order by 1",
+        )
+        .bind(certificate)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::while_doing("read who uses the certificate"))
     }
 
     /// Removes a certificate; returns whether there was one.

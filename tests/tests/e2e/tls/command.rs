@@ -39,7 +39,7 @@ async fn a_certificate_that_no_client_would_take_is_refused_and_nothing_is_writt
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn certificates_are_listed_and_removed_once_no_listener_shows_them() {
+async fn certificates_are_listed_and_removed_once_nobody_uses_them() {
     let upstream = Upstream::start_new("u").unwrap();
     let site = Site::new(&["site.test", "*.site.test"]);
     let gateway = gateway(Protocol::Delta, &upstream, &[("site", &site)]).await;
@@ -48,7 +48,7 @@ async fn certificates_are_listed_and_removed_once_no_listener_shows_them() {
     assert_eq!(list, "site\tsite.test,*.site.test\t4096-01-01T00:00:00Z\n");
     let remove = async || gateway.ferrox(&["certificate", "remove", "site"], "").await.unwrap();
     let told = refusal(remove().await);
-    assert!(told.contains("certificate 'site' is shown by l"), "{told}");
+    assert!(told.contains("certificate 'site' is used by listener l"), "{told}");
     gateway.sql("delete from listeners").await.unwrap();
     assert_eq!(text(remove().await), "");
     assert!(refusal(remove().await).contains("there is no certificate 'site'"));

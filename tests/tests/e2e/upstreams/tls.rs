@@ -125,4 +125,8 @@ async fn an_upstream_is_shown_the_certificate_that_it_asks_for() {
     assert!(put(&gateway, "client", &read(&client.cert), &read(&client.key)).await.status.success());
     gateway.sql("update upstreams set tls = tls || '{\"client_certificate\": \"client\"}'").await.unwrap();
     gateway.until("/u", 200).await.unwrap();
+
+    let removed = gateway.ferrox(&["certificate", "remove", "client"], "").await.unwrap();
+    let told = String::from_utf8(removed.stderr).unwrap();
+    assert!(!removed.status.success() && told.contains("is used by upstream u"), "{told}");
 }

@@ -45,7 +45,7 @@ fn of_https(
     model: &Model,
     requests: Requests,
 ) -> Vec<FilterChain> {
-    let shown = certificates.by_name.iter().filter_map(|name| model.certificate(name));
+    let shown = certificates.by_name.iter().filter_map(|name| model.certificate(name.as_str()));
     let by_name = shown.map(|certificate| {
         let names = certificate.dns_names.iter().map(ToString::to_string).collect();
         FilterChain {
