@@ -86,7 +86,8 @@ impl Store {
         let path = format!("{CACHE_PATH}/{name}");
         let timeout = Duration::from_millis(u64::from(self.sidecar.timeout_ms));
         let cluster = &self.sidecar.cluster;
-        let call = host.call(&Call { cluster, method, path: &path, headers, body, timeout });
+        let call =
+            host.call(&Call { cluster, method, authority: cluster, path: &path, headers, body, timeout });
         if call.is_err() {
             self.log_failure(host, &format!("Envoy refuses calls to cluster '{cluster}'"));
         }

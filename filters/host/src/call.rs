@@ -11,6 +11,8 @@ pub struct Call<'a> {
     pub cluster: &'a str,
     /// `:method`.
     pub method: &'a str,
+    /// `:authority`.
+    pub authority: &'a str,
     /// `:path`.
     pub path: &'a str,
     /// Further headers.

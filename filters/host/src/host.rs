@@ -1,8 +1,8 @@
 //! The host: Envoy as a filter sees it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use crate::{Call, CallId, CallRefused, Headers};
+use crate::{Call, CallId, CallRefused, Headers, Overtaken, Replacing, SharedValue};
 
 /// Which of a stream's two messages is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,6 +40,10 @@ pub struct Reply {
 /// A counter in Envoy's statistics, see [`Host::counter`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Counter(pub u32);
+
+/// A gauge in Envoy's statistics, see [`Host::gauge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gauge(pub u32);
 
 /// A signature to be verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +94,8 @@ pub trait Host {
     fn body(&self, side: Side, length: usize) -> Vec<u8>;
 
     /// Sends a request to a cluster. When it is not refused, [`Stream::on_call`](crate::Stream::on_call) follows, unless the stream
-    /// ends first; the call itself goes on even then.
+    /// ends first; the call itself goes on even then. Of a call that is sent in [`Plugin::on_tick`](crate::Plugin::on_tick)
+    /// it is [`Plugin::on_call`](crate::Plugin::on_call) that hears. Not while configuring.
     ///
     /// # Errors
     /// When Envoy refuses the call at once; no callback follows then.
@@ -108,6 +113,27 @@ pub trait Host {
 
     /// Adds one to a counter.
     fn count(&self, counter: Counter);
+
+    /// Defines a gauge, `wasmcustom.<name>` in Envoy's statistics, one for all VMs. Under the same terms as a counter.
+    fn gauge(&self, name: &str) -> Gauge;
+
+    /// Sets a gauge.
+    fn set_gauge(&self, gauge: Gauge, value: u64);
+
+    /// Has [`Plugin::on_tick`](crate::Plugin::on_tick) called from now on, a period after the last. Only while configuring.
+    fn set_tick(&self, period: Duration);
+
+    /// A number that nobody can foresee.
+    fn random(&self) -> u64;
+
+    /// A value that a VM of this Envoy shared, see [`SharedValue`].
+    fn shared(&self, key: &str) -> Option<SharedValue>;
+
+    /// Shares a value. The key stays for as long as Envoy runs: no client input in it.
+    ///
+    /// # Errors
+    /// When what stands there is not what was to be replaced; nothing changes then.
+    fn set_shared(&self, key: &str, bytes: &[u8], replacing: Replacing) -> Result<(), Overtaken>;
 
     /// Has Envoy's own cryptography verify a signature; `None` where it cannot. Not every build has it: try it with known
     /// answers before its word counts.

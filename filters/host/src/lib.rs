@@ -17,6 +17,7 @@ mod host;
 pub mod mock;
 mod plugin;
 mod policy_cache;
+mod shared;
 #[cfg(target_arch = "wasm32")]
 mod signature;
 #[cfg(target_arch = "wasm32")]
@@ -25,9 +26,10 @@ pub mod wasm;
 
 pub use call::{Call, CallId, CallOutcome, CallRefused};
 pub use headers::Headers;
-pub use host::{Counter, Host, Level, Reply, Side, SignatureCheck};
+pub use host::{Counter, Gauge, Host, Level, Reply, Side, SignatureCheck};
 pub use plugin::{Flow, Plugin, Stream};
 pub use policy_cache::PolicyCache;
+pub use shared::{Overtaken, Replacing, SharedValue};
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]

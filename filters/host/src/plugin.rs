@@ -15,6 +15,16 @@ pub trait Plugin: Sized + 'static {
 
     /// A new request.
     fn open(&self) -> Self::Stream;
+
+    /// A period of [`Host::set_tick`] is over. It is called in the VM of every worker thread and of the main thread.
+    fn on_tick(&self, host: &dyn Host) {
+        let _ = host;
+    }
+
+    /// A call of [`on_tick`](Plugin::on_tick), or of an earlier call's end, ended.
+    fn on_call(&self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
+        let _ = (host, call, outcome);
+    }
 }
 
 /// Whether a message goes on.

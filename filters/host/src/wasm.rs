@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    hash::{BuildHasher, Hasher, RandomState},
     rc::Rc,
     time::{Duration, SystemTime},
 };
@@ -13,8 +14,8 @@ use proxy_wasm::{
 };
 
 use crate::{
-    Call, CallId, CallOutcome, CallRefused, Counter, Flow, Headers, Host, Level, Plugin, Reply, Side,
-    SignatureCheck, Stream, signature,
+    Call, CallId, CallOutcome, CallRefused, Counter, Flow, Gauge, Headers, Host, Level, Overtaken, Plugin,
+    Replacing, Reply, SharedValue, Side, SignatureCheck, Stream, signature,
 };
 
 /// Starts a plugin: what the module's `_initialize` does.
@@ -27,7 +28,13 @@ struct Root<P> {
     plugin: Option<Rc<P>>,
 }
 
-impl<P: Plugin> Context for Root<P> {}
+impl<P: Plugin> Context for Root<P> {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
+        if let Some(plugin) = &self.plugin {
+            plugin.on_call(&Envoy::default(), CallId(token), outcome(headers, body));
+        }
+    }
+}
 
 impl<P: Plugin> RootContext for Root<P> {
     fn on_configure(&mut self, _size: usize) -> bool {
@@ -42,6 +49,12 @@ impl<P: Plugin> RootContext for Root<P> {
                 host.log(Level::Error, &format!("configuration refused: {reason}"));
                 false
             }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.on_tick(&Envoy::default());
         }
     }
 
@@ -65,12 +78,14 @@ impl<S: Stream> Context for Http<S> {
         if self.host.replied.get() {
             return;
         }
-        let outcome = if headers == 0 { CallOutcome::Reset } else { answer(body) };
-        self.stream.on_call(&self.host, CallId(token), outcome);
+        self.stream.on_call(&self.host, CallId(token), outcome(headers, body));
     }
 }
 
-fn answer(body_size: usize) -> CallOutcome {
+fn outcome(header_count: usize, body_size: usize) -> CallOutcome {
+    if header_count == 0 {
+        return CallOutcome::Reset;
+    }
     let headers = read_headers(MapType::HttpCallResponseHeaders);
     let status = headers.only(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
     let body = match body_size {
@@ -204,7 +219,8 @@ impl Host for Envoy {
     }
 
     fn call(&self, call: &Call<'_>) -> Result<CallId, CallRefused> {
-        let mut headers = vec![(":method", call.method), (":path", call.path), (":authority", call.cluster)];
+        let mut headers =
+            vec![(":method", call.method), (":path", call.path), (":authority", call.authority)];
         headers.extend_from_slice(call.headers);
         let body = (!call.body.is_empty()).then_some(call.body);
         let timeout = call.timeout.max(Duration::from_millis(1));
@@ -238,6 +254,36 @@ impl Host for Envoy {
 
     fn count(&self, counter: Counter) {
         let _ = hostcalls::increment_metric(counter.0, 1);
+    }
+
+    fn gauge(&self, name: &str) -> Gauge {
+        Gauge(hostcalls::define_metric(MetricType::Gauge, name).unwrap_or_default())
+    }
+
+    fn set_gauge(&self, gauge: Gauge, value: u64) {
+        let _ = hostcalls::record_metric(gauge.0, value);
+    }
+
+    fn set_tick(&self, period: Duration) {
+        let _ = hostcalls::set_tick_period(period.max(Duration::from_millis(1)));
+    }
+
+    // The standard library seeds its hash maps from WASI's random source.
+    fn random(&self) -> u64 {
+        RandomState::new().build_hasher().finish()
+    }
+
+    // For shared data Envoy knows the two answers that the SDK knows, and no third.
+    fn shared(&self, key: &str) -> Option<SharedValue> {
+        match hostcalls::get_shared_data(key) {
+            Ok((bytes, Some(cas))) => Some(SharedValue { bytes: bytes.unwrap_or_default(), cas }),
+            _ => None,
+        }
+    }
+
+    fn set_shared(&self, key: &str, bytes: &[u8], replacing: Replacing) -> Result<(), Overtaken> {
+        let cas = Some(replacing.cas()).filter(|cas| *cas != 0);
+        hostcalls::set_shared_data(key, Some(bytes), cas).map_err(|_| Overtaken)
     }
 
     fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {

@@ -187,6 +187,7 @@ impl Limiter {
         host.call(&Call {
             cluster: &self.sidecar.cluster,
             method: "POST",
+            authority: &self.sidecar.cluster,
             path: LIMITS_PATH,
             headers: &[("content-type", "application/json")],
             // A struct of strings and numbers always serializes.

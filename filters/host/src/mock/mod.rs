@@ -1,12 +1,20 @@
 //! Envoy's stand-in for unit tests: it remembers what a filter did and answers what a test told it.
 
+mod shared;
+
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, HashMap},
+    rc::Rc,
     time::{Duration, SystemTime},
 };
 
-use crate::{Call, CallId, CallRefused, Counter, Headers, Host, Level, Reply, Side, SignatureCheck};
+use crate::{
+    Call, CallId, CallRefused, Counter, Gauge, Headers, Host, Level, Overtaken, Replacing, Reply,
+    SharedValue, Side, SignatureCheck,
+};
+
+use self::shared::SharedData;
 
 /// A call that a filter sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +25,8 @@ pub struct SentCall {
     pub cluster: String,
     /// `:method`.
     pub method: String,
+    /// `:authority`.
+    pub authority: String,
     /// `:path`.
     pub path: String,
     /// Further headers.
@@ -46,6 +56,10 @@ pub struct MockHost {
     counter_names: RefCell<Vec<String>>,
     counts: RefCell<BTreeMap<String, u64>>,
     verifier: RefCell<Option<Verifier>>,
+    gauges: RefCell<Vec<(String, u64)>>,
+    tick: Cell<Option<Duration>>,
+    random: Cell<u64>,
+    shared: Rc<SharedData>,
 }
 
 impl Default for MockHost {
@@ -66,6 +80,10 @@ impl Default for MockHost {
             counter_names: RefCell::default(),
             counts: RefCell::default(),
             verifier: RefCell::default(),
+            gauges: RefCell::default(),
+            tick: Cell::default(),
+            random: Cell::default(),
+            shared: Rc::default(),
         }
     }
 }
@@ -83,6 +101,14 @@ impl MockHost {
         let host = Self::default();
         host.request.replace(owned(headers));
         host
+    }
+
+    /// The hosts of two VMs of one Envoy: they see the same shared data.
+    #[must_use]
+    pub fn two_vms() -> (Self, Self) {
+        let one = Self::default();
+        let other = Self { shared: Rc::clone(&one.shared), ..Self::default() };
+        (one, other)
     }
 
     /// Has signatures verified so; a new host cannot.
@@ -122,6 +148,23 @@ impl MockHost {
     /// Sets the clock, in seconds since 1970.
     pub fn set_unix_time(&self, seconds: u64) {
         self.now.set(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+    }
+
+    /// From now on every random number is this one; at first 0.
+    pub fn set_random(&self, number: u64) {
+        self.random.set(number);
+    }
+
+    /// The period of ticks, if any were asked for.
+    #[must_use]
+    pub fn tick(&self) -> Option<Duration> {
+        self.tick.get()
+    }
+
+    /// The value of a gauge; `None` if there is none of that name.
+    #[must_use]
+    pub fn gauged(&self, name: &str) -> Option<u64> {
+        self.gauges.borrow().iter().find(|(known, _)| known == name).map(|(_, value)| *value)
     }
 
     /// Sets a property.
@@ -231,6 +274,7 @@ impl Host for MockHost {
             id,
             cluster: call.cluster.to_owned(),
             method: call.method.to_owned(),
+            authority: call.authority.to_owned(),
             path: call.path.to_owned(),
             headers: call.headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
             body: call.body.to_vec(),
@@ -261,6 +305,38 @@ impl Host for MockHost {
         if let Some(name) = self.counter_names.borrow().get(index) {
             *self.counts.borrow_mut().entry(name.clone()).or_default() += 1;
         }
+    }
+
+    fn gauge(&self, name: &str) -> Gauge {
+        let mut gauges = self.gauges.borrow_mut();
+        let position = gauges.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            gauges.push((name.to_owned(), 0));
+            gauges.len() - 1
+        });
+        Gauge(u32::try_from(position).unwrap_or_default())
+    }
+
+    fn set_gauge(&self, gauge: Gauge, value: u64) {
+        let index = usize::try_from(gauge.0).unwrap_or_default();
+        if let Some((_, stands)) = self.gauges.borrow_mut().get_mut(index) {
+            *stands = value;
+        }
+    }
+
+    fn set_tick(&self, period: Duration) {
+        self.tick.set(Some(period));
+    }
+
+    fn random(&self) -> u64 {
+        self.random.get()
+    }
+
+    fn shared(&self, key: &str) -> Option<SharedValue> {
+        self.shared.get(key)
+    }
+
+    fn set_shared(&self, key: &str, bytes: &[u8], replacing: Replacing) -> Result<(), Overtaken> {
+        self.shared.set(key, bytes, replacing)
     }
 
     fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
