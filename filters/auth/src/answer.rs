@@ -6,6 +6,9 @@ use serde_json::json;
 
 use crate::{decision::needed_scopes, denial::Denial};
 
+/// When a client may try again whose issuer's keys are not known yet, in seconds.
+const RETRY_AFTER: &str = "5";
+
 /// What of a request an answer to it says.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asked<'r> {
@@ -20,8 +23,12 @@ pub(crate) struct Asked<'r> {
 /// It has a challenge for each kind of credentials that the route accepts (RFC 9110 section 11.6.1). API keys have
 /// no registered scheme; `ApiKey` is ours.
 pub(crate) fn denied(denial: Denial, policy: &AuthPolicy, asked: Asked<'_>) -> Reply {
-    let status = if denial.is_forbidden() { 403 } else { 401 };
+    let status = denial.status();
     let mut headers = Vec::new();
+    if status == 503 {
+        headers.push(("retry-after".to_owned(), RETRY_AFTER.to_owned()));
+        return problem(status, denial.description(), headers, asked.id);
+    }
     if policy.jwt.is_some() {
         headers.push(("www-authenticate".to_owned(), challenge("Bearer", denial, policy, asked.method)));
     }
@@ -60,7 +67,7 @@ fn challenge(scheme: &str, denial: Denial, policy: &AuthPolicy, method: &str) ->
 /// The error code of RFC 6750 section 3.1; `None` where the token is not what is wrong.
 fn error_code(denial: Denial) -> Option<&'static str> {
     match denial {
-        Denial::Missing | Denial::UnknownApiKey | Denial::SeveralApiKeys => None,
+        Denial::Missing | Denial::UnknownApiKey | Denial::SeveralApiKeys | Denial::KeysUnavailable => None,
         Denial::SeveralTokens => Some("invalid_request"),
         Denial::MissingScope | Denial::MissingClaim => Some("insufficient_scope"),
         Denial::Malformed
@@ -185,10 +192,19 @@ mod tests {
     }
 
     #[test]
+    fn without_keys_the_client_is_not_blamed_and_may_come_again() {
+        let reply = denied(Denial::KeysUnavailable, &policy(true, true), asked("GET"));
+        assert_eq!(reply.status, 503);
+        assert!(challenges(&reply).is_empty());
+        assert!(reply.headers.contains(&("retry-after".to_owned(), "5".to_owned())));
+    }
+
+    #[test]
     fn the_body_is_a_problem() {
         for (reply, status, title) in [
             (denied(Denial::Missing, &policy(true, true), asked("GET")), 401, "Unauthorized"),
             (denied(Denial::MissingScope, &policy(true, true), asked("GET")), 403, "Forbidden"),
+            (denied(Denial::KeysUnavailable, &policy(true, true), asked("GET")), 503, "Service Unavailable"),
             (broken_policy(asked("GET")), 503, "Service Unavailable"),
         ] {
             assert_eq!(reply.status, status);

@@ -1,6 +1,6 @@
 //! The decision: a request's headers against a policy.
 
-use ferrox_host::{Headers, Host};
+use ferrox_host::{CallId, CallOutcome, Headers, Host};
 use ferrox_policy::{
     Check, Invalid,
     auth::{AuthConfig, AuthPolicy, ClaimRule, Consumer, MethodNeeds, Require},
@@ -13,6 +13,7 @@ use crate::{
     credentials::Credentials,
     denial::Denial,
     json::Object,
+    jwks,
     passed_on::{self, PassedOn},
     token::Providers,
     verifier::Verifier,
@@ -51,6 +52,29 @@ impl Known {
                 .map_err(|invalid| invalid.within("providers"))?,
             api_keys: ApiKeys::compile(&config.consumers).map_err(|invalid| invalid.within("consumers"))?,
         })
+    }
+
+    /// Takes the keys that other VMs fetched. Whether any keys are to be fetched at all, which then is up to
+    /// [`Known::tick`].
+    pub(crate) fn begin(&self, host: &dyn Host) -> bool {
+        self.providers.refresh(host);
+        self.providers.has_remote()
+    }
+
+    /// Fetches keys that are due, and takes those that were fetched.
+    pub(crate) fn tick(&self, host: &dyn Host, metrics: &jwks::Metrics) {
+        self.providers.tick(host, metrics);
+    }
+
+    /// Takes the end of a call.
+    pub(crate) fn on_call(
+        &self,
+        host: &dyn Host,
+        metrics: &jwks::Metrics,
+        call: CallId,
+        outcome: CallOutcome,
+    ) {
+        self.providers.on_call(host, metrics, call, outcome);
     }
 
     /// Whether a request may pass, and as whom; `now` is in seconds since 1970.

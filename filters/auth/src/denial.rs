@@ -19,6 +19,8 @@ pub(crate) enum Denial {
     UnknownIssuer,
     /// The issuer has no key of that `kid` and `alg`.
     UnknownKey,
+    /// Nobody knows the issuer's keys yet.
+    KeysUnavailable,
     /// No key of the issuer made the signature.
     BadSignature,
     /// No `exp`: a token that is good for ever cannot be taken back.
@@ -47,7 +49,7 @@ pub(crate) enum Denial {
 
 impl Denial {
     /// All of them.
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Missing,
         Self::SeveralTokens,
         Self::SeveralApiKeys,
@@ -56,6 +58,7 @@ impl Denial {
         Self::UnsupportedAlgorithm,
         Self::UnknownIssuer,
         Self::UnknownKey,
+        Self::KeysUnavailable,
         Self::BadSignature,
         Self::NoExpiry,
         Self::Expired,
@@ -70,9 +73,13 @@ impl Denial {
         Self::MissingClaim,
     ];
 
-    /// Whether the client is known, and may not do this.
-    pub(crate) fn is_forbidden(self) -> bool {
-        matches!(self, Self::MissingScope | Self::MissingClaim)
+    /// The status of the answer: 403 where the client is known and may not do this, 503 where it is not its fault.
+    pub(crate) fn status(self) -> u16 {
+        match self {
+            Self::MissingScope | Self::MissingClaim => 403,
+            Self::KeysUnavailable => 503,
+            _ => 401,
+        }
     }
 
     /// The name in statistics and logs.
@@ -86,6 +93,7 @@ impl Denial {
             Self::UnsupportedAlgorithm => "unsupported_algorithm",
             Self::UnknownIssuer => "unknown_issuer",
             Self::UnknownKey => "unknown_key",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::BadSignature => "bad_signature",
             Self::NoExpiry => "no_expiry",
             Self::Expired => "expired",
@@ -112,6 +120,7 @@ impl Denial {
             Self::UnsupportedAlgorithm => "The token's alg is none that is supported.",
             Self::UnknownIssuer => "This route does not accept tokens of the token's issuer.",
             Self::UnknownKey => "The issuer has no key of the token's kid and alg.",
+            Self::KeysUnavailable => "The keys of the token's issuer are not known yet.",
             Self::BadSignature => "The token's signature is wrong.",
             Self::NoExpiry => "The token has no exp.",
             Self::Expired => "The token has expired.",

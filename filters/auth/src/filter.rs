@@ -5,7 +5,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use ferrox_host::{Flow, Headers, Host, Level, Plugin, PolicyCache, Side, Stream};
+use ferrox_host::{CallId, CallOutcome, Flow, Headers, Host, Level, Plugin, PolicyCache, Side, Stream};
 use ferrox_policy::{
     Invalid,
     auth::{AuthConfig, AuthPolicy, FILTER},
@@ -19,6 +19,7 @@ use crate::{
     credentials,
     decision::{Known, Passes},
     denial::Denial,
+    jwks,
     metrics::Metrics,
     verifier::Verifier,
 };
@@ -46,11 +47,22 @@ impl Plugin for Auth {
             placed: config.policies.map(Rc::new),
             metrics: Metrics::define(host),
         };
+        if shared.known.begin(host) {
+            host.set_tick(jwks::TICK);
+        }
         Ok(Self(Rc::new(shared)))
     }
 
     fn open(&self) -> Guard {
         Guard(Rc::clone(&self.0))
+    }
+
+    fn on_tick(&self, host: &dyn Host) {
+        self.0.known.tick(host, &self.0.metrics.jwks);
+    }
+
+    fn on_call(&self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
+        self.0.known.on_call(host, &self.0.metrics.jwks, call, outcome);
     }
 }
 

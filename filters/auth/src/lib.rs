@@ -2,7 +2,8 @@
 //!
 //! A route's [`AuthPolicy`](ferrox_policy::auth::AuthPolicy) says what a request must bring: a bearer token
 //! (JWT, RFC 7519) of a known provider, an API key of a known consumer, or either, and which scopes. The
-//! filter decides with what stands in its configuration; it calls nobody.
+//! filter decides with what it has, and calls nobody while a request waits. Keys of a provider that has them at a URL are
+//! fetched beside the requests (`jwks`).
 //!
 //! Along the way of a request: `filter` finds the policy, `credentials` takes what the request brings, from each `place`,
 //! `token` and `api_key` verify it, `decision` puts the two together, `answer` is what a refused client gets.
@@ -18,12 +19,15 @@ mod denial;
 mod filter;
 mod json;
 mod jwk;
+mod jwks;
 mod jws;
+mod key_set;
 mod keys;
 mod memory;
 mod metrics;
 mod passed_on;
 mod place;
+mod provider;
 mod revoked;
 mod token;
 mod verifier;

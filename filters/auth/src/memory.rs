@@ -1,7 +1,7 @@
 //! Tokens whose signatures were verified before.
 //!
 //! What is remembered is what the signature said, and nothing that changes with time: whether a token is still valid is asked
-//! for each request. A new configuration, with other keys, begins with an empty memory.
+//! for each request. Whoever changes a key empties the memory.
 
 use std::{cell::RefCell, collections::HashMap, mem, rc::Rc};
 
@@ -55,6 +55,11 @@ struct Generations {
 }
 
 impl Memory {
+    /// Forgets everything: other keys may say something else.
+    pub(crate) fn forget(&self) {
+        self.generations.take();
+    }
+
     /// What is remembered of a token; else what `verify` finds out, which is remembered. `now` is in seconds since 1970.
     pub(crate) fn of(&self, token: &[u8], now: f64, verify: impl FnOnce() -> Said) -> Said {
         let digest = Sha256::digest(token).into();
@@ -119,6 +124,14 @@ mod tests {
         assert!(!is_new(&memory, "a", NOW + 1.0, right));
         assert!(is_new(&memory, "b", NOW, right));
         assert!(is_new(&memory, "a", NOW + VERIFIED_FOR, right));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_verified_again() {
+        let memory = Memory::default();
+        is_new(&memory, "a", NOW, right);
+        memory.forget();
+        assert!(is_new(&memory, "a", NOW, right));
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use ferrox_host::{Counter, Host};
 
-use crate::denial::Denial;
+use crate::{denial::Denial, jwks};
 
 /// The filter's counters: `ferrox.auth.allowed`, `ferrox.auth.anonymous`, `ferrox.auth.preflights`,
-/// `ferrox.auth.denied.<reason>`, `ferrox.auth.reported.<reason>` and `ferrox.auth.broken_policy`.
+/// `ferrox.auth.denied.<reason>`, `ferrox.auth.reported.<reason>` and `ferrox.auth.broken_policy`; and those of fetched keys.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     /// Requests that passed with an identity.
@@ -18,6 +18,8 @@ pub(crate) struct Metrics {
     pub(crate) preflights: Counter,
     /// Requests that were refused because their route's policy could not be read.
     pub(crate) broken_policy: Counter,
+    /// What is counted of fetched keys.
+    pub(crate) jwks: jwks::Metrics,
     denied: HashMap<Denial, Counter>,
     reported: HashMap<Denial, Counter>,
 }
@@ -34,6 +36,7 @@ impl Metrics {
             anonymous: host.counter("ferrox.auth.anonymous"),
             preflights: host.counter("ferrox.auth.preflights"),
             broken_policy: host.counter("ferrox.auth.broken_policy"),
+            jwks: jwks::Metrics::define(host),
             denied: by_reason("denied"),
             reported: by_reason("reported"),
         }

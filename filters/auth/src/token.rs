@@ -2,24 +2,21 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use ferrox_host::Host;
+use ferrox_host::{CallId, CallOutcome, Host};
 use ferrox_policy::{
     Invalid,
     auth::{AcceptJwt, JwtProvider, Revocations},
 };
 
 use crate::{
-    claims::{Claims, Expected, is_header_value},
+    claims::Claims,
     denial::Denial,
+    jwks,
     jws::Jws,
-    keys::Key,
     memory::{Memory, Said, Verified},
-    revoked::Revoked,
+    provider::Provider,
     verifier::Verifier,
 };
-
-/// Most keys that are tried for a token that does not say which one it means: each try may cost a millisecond.
-const MOST_TRIES: usize = 4;
 
 /// The issuers of tokens.
 #[derive(Debug)]
@@ -27,14 +24,6 @@ pub(crate) struct Providers {
     by_issuer: HashMap<String, Provider>,
     verifier: Verifier,
     memory: Memory,
-}
-
-#[derive(Debug)]
-struct Provider {
-    name: String,
-    expected: Expected,
-    keys: Vec<Key>,
-    revoked: Revoked,
 }
 
 impl Providers {
@@ -80,49 +69,63 @@ impl Providers {
         let claims = Claims::parse(&jws.payload)?;
         let issuer = claims.issuer().ok_or(Denial::UnknownIssuer)?.to_owned();
         let provider = self.by_issuer.get(&issuer).ok_or(Denial::UnknownIssuer)?;
-        provider.verify_signature(host, &self.verifier, &jws)?;
+        self.verify_of(host, provider, &jws)?;
         Ok(Rc::new(Verified { issuer, claims }))
     }
-}
 
-impl Provider {
-    fn compile(provider: &JwtProvider, revoked: &Revocations) -> Result<Self, Invalid> {
-        if !is_header_value(&provider.issuer) {
-            return Err(Invalid::new(
-                "issuer",
-                "must be fit for a header value: no control characters, no outer spaces",
-            ));
+    /// A key that is not known may be one that another VM has fetched by now, else it is worth a fetch.
+    fn verify_of(&self, host: &dyn Host, provider: &Provider, jws: &Jws<'_>) -> Result<(), Denial> {
+        let mut said = provider.verify_signature(host, &self.verifier, jws);
+        let Some(remote) = &provider.remote else { return said };
+        if matches!(said, Err(Denial::UnknownKey | Denial::KeysUnavailable)) && provider.refresh(host) {
+            self.memory.forget();
+            said = provider.verify_signature(host, &self.verifier, jws);
         }
-        let keys = provider.jwks.keys.iter().enumerate().map(|(index, jwk)| {
-            Key::from_jwk(jwk, &provider.algorithms)
-                .map_err(|invalid| invalid.within(&format!("jwks.keys[{index}]")))
-        });
-        Ok(Self {
-            name: provider.name.clone(),
-            expected: Expected {
-                audiences: provider.audiences.clone(),
-                leeway: f64::from(provider.leeway_seconds),
-                allow_missing_exp: provider.allow_missing_exp,
-                max_lifetime: provider.max_lifetime_seconds.map(f64::from),
-                rules: provider.claims.clone(),
-            },
-            keys: keys.collect::<Result<_, _>>()?,
-            revoked: Revoked::of(&provider.name, revoked),
-        })
+        if said == Err(Denial::UnknownKey) {
+            remote.ask(host);
+        }
+        said
     }
 
-    /// Tries the key that the token names, or every key of its algorithm when it names none.
-    fn verify_signature(&self, host: &dyn Host, verifier: &Verifier, jws: &Jws<'_>) -> Result<(), Denial> {
-        let fits = |key: &&Key| key.is_for(jws.algorithm) && (jws.key_id.is_none() || jws.key_id == key.id);
-        let mut candidates = self.keys.iter().filter(fits).peekable();
-        if candidates.peek().is_none() {
-            return Err(Denial::UnknownKey);
+    /// Whether keys of any provider are fetched.
+    pub(crate) fn has_remote(&self) -> bool {
+        self.remotes().next().is_some()
+    }
+
+    /// Takes keys that were fetched.
+    pub(crate) fn refresh(&self, host: &dyn Host) {
+        let refreshed = self.by_issuer.values().filter(|provider| provider.refresh(host)).count();
+        if refreshed > 0 {
+            self.memory.forget();
         }
-        let verifies =
-            |key: &Key| verifier.verifies(host, jws.algorithm, key, jws.signing_input, &jws.signature);
-        match candidates.take(MOST_TRIES).any(verifies) {
-            true => Ok(()),
-            false => Err(Denial::BadSignature),
+    }
+
+    /// Fetches keys that are due, and takes those that were fetched.
+    pub(crate) fn tick(&self, host: &dyn Host, metrics: &jwks::Metrics) {
+        for remote in self.remotes() {
+            remote.fetch_if_due(host, metrics);
         }
+        self.refresh(host);
+        if let Some(age) = self.remotes().filter_map(|remote| remote.age(host)).max() {
+            host.set_gauge(metrics.oldest, age.as_secs());
+        }
+    }
+
+    /// Takes the end of a call.
+    pub(crate) fn on_call(
+        &self,
+        host: &dyn Host,
+        metrics: &jwks::Metrics,
+        call: CallId,
+        outcome: CallOutcome,
+    ) {
+        if let Some(remote) = self.remotes().find(|remote| remote.awaits(call)) {
+            remote.on_call(host, metrics, outcome);
+            self.refresh(host);
+        }
+    }
+
+    fn remotes(&self) -> impl Iterator<Item = &jwks::Remote> {
+        self.by_issuer.values().filter_map(|provider| provider.remote.as_ref())
     }
 }

@@ -1,7 +1,7 @@
 //! The filter on a mock host.
 
 use ferrox_auth::Auth;
-use ferrox_host::{Flow, Headers, Host, Plugin, Reply, Side, Stream, mock::MockHost};
+use ferrox_host::{CallId, CallOutcome, Flow, Headers, Host, Plugin, Reply, Side, Stream, mock::MockHost};
 use ferrox_policy::{
     auth::FILTER,
     identity::{CONSUMER_STATE, FILTER_STATE, Identity},
@@ -47,6 +47,11 @@ impl Gateway {
     pub(crate) fn with_config(config: &Value) -> Self {
         let host = MockHost::default();
         host.set_unix_time(NOW);
+        Self::on_host(host, config)
+    }
+
+    /// With a configuration, in the VM of a host.
+    pub(crate) fn on_host(host: MockHost, config: &Value) -> Self {
         let auth = Auth::configure(&host, config.to_string().as_bytes()).expect("the configuration is right");
         Self { host, auth }
     }
@@ -56,6 +61,16 @@ impl Gateway {
         let digest = placement::digest(json);
         let metadata = [(placement::DIGEST, digest.as_str()), (placement::POLICY, json)];
         self.host.set_route_metadata(FILTER, &metadata);
+    }
+
+    /// A period of time is over.
+    pub(crate) fn tick(&self) {
+        self.auth.on_tick(&self.host);
+    }
+
+    /// A call of the filter's own ended.
+    pub(crate) fn call_ends(&self, call: CallId, outcome: CallOutcome) {
+        self.auth.on_call(&self.host, call, outcome);
     }
 
     /// Sends a request.

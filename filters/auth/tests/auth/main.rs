@@ -6,7 +6,10 @@ mod configuration;
 mod gateway;
 #[cfg(test)]
 mod issuer;
+#[cfg(test)]
 mod policies;
+#[cfg(test)]
+mod remote_keys;
 #[cfg(test)]
 mod requests;
 #[cfg(test)]

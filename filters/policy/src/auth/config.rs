@@ -4,7 +4,7 @@ use std::{collections::HashSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Algorithm, AuthPolicy, ClaimRule, check_scope};
+use super::{Algorithm, AuthPolicy, ClaimRule, RemoteJwks, check_scope};
 use crate::{Check, Invalid, invalid::check_each, placement::Placement};
 
 /// Plugin configuration of the auth filter.
@@ -69,6 +69,9 @@ pub struct RevokedSubject {
     pub before: u64,
 }
 
+/// Most keys of an issuer.
+pub const MOST_KEYS: usize = 32;
+
 /// An issuer of tokens and the keys that it signs with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -80,8 +83,12 @@ pub struct JwtProvider {
     pub issuer: String,
     /// Accepted `aud` values, one is enough. Never empty: a token for somebody else is not for us.
     pub audiences: Vec<String>,
-    /// The keys, as a JWK Set (RFC 7517 section 5).
-    pub jwks: JwkSet,
+    /// The keys, as a JWK Set (RFC 7517 section 5). Exactly one of this and `remote_jwks` is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<JwkSet>,
+    /// Where the filter fetches the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_jwks: Option<RemoteJwks>,
     /// The algorithms that the issuer may use. Empty: for each key its `alg`, or, where it has none, the usual one of its
     /// type: HS256, RS256, ES256, ES384 or EdDSA.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,7 +120,7 @@ fn default_leeway() -> u32 {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JwkSet {
-    /// JSON Web Keys; 1 to 32 of them.
+    /// JSON Web Keys; at most 32. While there is none, no token of the issuer can be verified.
     pub keys: Vec<serde_json::Value>,
 }
 
@@ -196,13 +203,24 @@ impl Check for JwtProvider {
         if self.leeway_seconds > 300 {
             return Err(Invalid::new("leeway_seconds", "must be at most 300"));
         }
-        if self.jwks.keys.is_empty() || self.jwks.keys.len() > 32 {
-            return Err(Invalid::new("jwks.keys", "needs 1 to 32 keys"));
-        }
+        self.check_keys()?;
         if self.max_lifetime_seconds == Some(0) {
             return Err(Invalid::new("max_lifetime_seconds", "must be at least 1"));
         }
         check_each("claims", &self.claims)
+    }
+}
+
+impl JwtProvider {
+    fn check_keys(&self) -> Result<(), Invalid> {
+        match (&self.jwks, &self.remote_jwks) {
+            (Some(jwks), None) if jwks.keys.len() > MOST_KEYS => {
+                Err(Invalid::new("jwks.keys", format!("must be at most {MOST_KEYS} keys")))
+            }
+            (Some(_), None) => Ok(()),
+            (None, Some(remote)) => remote.check().map_err(|invalid| invalid.within("remote_jwks")),
+            _ => Err(Invalid::new("jwks", "exactly one of jwks and remote_jwks must be set")),
+        }
     }
 }
 
@@ -263,6 +281,12 @@ mod tests {
             with("max_lifetime_seconds", 0.into()),
             "providers[0].max_lifetime_seconds: must be at least 1"
         );
+        let keys = serde_json::json!({"keys": vec![serde_json::json!({}); MOST_KEYS + 1]});
+        assert_eq!(with("jwks", keys), "providers[0].jwks.keys: must be at most 32 keys");
+        let neither = "providers[0].jwks: exactly one of jwks and remote_jwks must be set";
+        assert_eq!(with("jwks", serde_json::Value::Null), neither);
+        let remote = serde_json::json!({"cluster": "idp", "uri": "https://id/keys"});
+        assert_eq!(with("remote_jwks", remote), neither);
         let rule = serde_json::json!([{"claim": "a..b", "is": "present"}]);
         assert!(with("claims", rule).starts_with("providers[0].claims[0].claim: must be"));
         assert!(

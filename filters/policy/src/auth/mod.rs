@@ -6,14 +6,18 @@ mod claims;
 mod config;
 mod place;
 mod policy;
+mod remote_jwks;
 
 pub use self::{
     accept::{AcceptApiKey, AcceptJwt},
     algorithm::Algorithm,
     claims::{ClaimPath, ClaimRule, ClaimTest, Scalar},
-    config::{AuthConfig, Consumer, JwkSet, JwtProvider, Revocations, RevokedSubject, RevokedToken},
+    config::{
+        AuthConfig, Consumer, JwkSet, JwtProvider, MOST_KEYS, Revocations, RevokedSubject, RevokedToken,
+    },
     place::Place,
     policy::{AuthPolicy, ClaimHeader, MethodNeeds, Require, check_scope},
+    remote_jwks::{RemoteJwks, https_parts},
 };
 
 /// Name of the filter in Envoy's chain, and of its namespace in a route's metadata.
