@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{Algorithm, AuthPolicy, ClaimRule, RemoteJwks, check_scope};
 use crate::{Check, Invalid, invalid::check_each, placement::Placement};
@@ -117,11 +117,22 @@ fn default_leeway() -> u32 {
 
 /// A JWK Set (RFC 7517 section 5). The keys are parsed by the filter's own code (`ferrox-auth`). A symmetric key is a
 /// secret, so the set does not print.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JwkSet {
     /// JSON Web Keys; at most 32. While there is none, no token of the issuer can be verified.
     pub keys: Vec<serde_json::Value>,
+}
+
+/// By hand, since serde's own errors quote what they do not expect: here, a set that was given as a string.
+impl<'de> Deserialize<'de> for JwkSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut set = serde_json::Value::deserialize(deserializer)?;
+        match set.get_mut("keys").map(serde_json::Value::take) {
+            Some(serde_json::Value::Array(keys)) => Ok(Self { keys }),
+            _ => Err(de::Error::custom("must be an object with a list of keys (RFC 7517 section 5)")),
+        }
+    }
 }
 
 impl fmt::Debug for JwkSet {
@@ -293,6 +304,24 @@ mod tests {
             with("algorithms", serde_json::json!(["none"]))
                 .starts_with("providers[0].algorithms[0]: unknown variant")
         );
+    }
+
+    #[test]
+    fn a_key_set_that_is_none_is_not_shown() {
+        for jwks in [
+            serde_json::json!("secret"),
+            serde_json::json!({"keys": "secret"}),
+            serde_json::json!(["secret"]),
+        ] {
+            let provider =
+                serde_json::json!({"name": "a", "issuer": "https://id", "audiences": ["api"], "jwks": jwks});
+            let refusal = refusal::<AuthConfig>(serde_json::json!({"providers": [provider]}));
+            assert!(
+                refusal.starts_with("providers[0].jwks: must be an object with a list of keys"),
+                "{refusal}"
+            );
+            assert!(!refusal.contains("secret"), "{refusal}");
+        }
     }
 
     #[test]
