@@ -44,6 +44,13 @@ test: setup wasm build ## Unit tests, then the tests against the real Envoy, Pos
 	$(CARGO) test --workspace --doc
 	$(CARGO) test --workspace --test '*'
 
+# 'make test' tries again what this found.
+FUZZ_SECONDS ?= 140
+.PHONY: fuzz
+fuzz: ## Search for input that breaks a rule of auth, ten minutes in all; FUZZ_SECONDS for each of four targets
+	@scripts/setup.sh fuzz
+	scripts/fuzz.sh $(FUZZ_SECONDS)
+
 # Not part of 'make test': it takes minutes and the whole machine. BENCH_XDS holds arguments, for example '--proxies 100'.
 .PHONY: bench-xds
 bench-xds: setup wasm ## Load test of the control plane: 10,000 routes, 1,000 simulated proxies
@@ -56,6 +63,7 @@ lint: setup ## Format, clippy (native and wasm), documentation, licences and sou
 	$(CARGO) metadata --locked --format-version 1 >/dev/null
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@. scripts/wasm-toolchain.sh; if [ "$$(wasm_toolchain)" = installed ]; then set -x; \
 	    $(CARGO) clippy $(FILTERS) --lib --target "$$WASM_TARGET" --target-dir target/wasm -- -D warnings; fi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
@@ -73,6 +81,7 @@ reference: setup ## Write docs/reference/tables.md and schema/ from the database
 .PHONY: fmt
 fmt: ## Format all code
 	$(CARGO) fmt --all
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 .PHONY: clean
 clean: down ## Remove everything that was built, installed into .ferrox or stored

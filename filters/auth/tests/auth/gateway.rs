@@ -38,8 +38,13 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// With the usual configuration and a route that has this policy.
     pub(crate) fn with_policy(policy: Value) -> Self {
+        Self::with_route(&policy.to_string())
+    }
+
+    /// The same, with the policy as text.
+    pub(crate) fn with_route(policy: &str) -> Self {
         let gateway = Self::with_config(&config());
-        gateway.set_policy(&policy.to_string());
+        gateway.set_policy(policy);
         gateway
     }
 

@@ -3,14 +3,21 @@
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod issuer;
 #[cfg(test)]
 mod policies;
+#[expect(unreachable_pub, reason = "the fuzz targets use them from outside")]
+#[path = "../../../../fuzz/src/properties/mod.rs"]
+mod properties;
 #[cfg(test)]
 mod remote_keys;
 #[cfg(test)]
 mod requests;
+#[cfg(test)]
+mod rfc;
 #[cfg(test)]
 mod tokens;
