@@ -170,12 +170,16 @@ fn remove_headers(host: &dyn Host, headers: &Headers, names: &[&str]) {
     for name in names {
         host.remove_header(Side::Request, name);
     }
-    let spoofs = headers.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok()).filter(|name| {
-        name.contains('_') && names.contains(&name.replace('_', "-").to_ascii_lowercase().as_str())
-    });
+    let found = headers.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
+    let spoofs = found.filter(|found| names.iter().any(|name| found != name && is_same(found, name)));
     for name in spoofs {
         host.remove_header(Side::Request, name);
     }
+}
+
+fn is_same(one: &str, other: &str) -> bool {
+    let letter = |b: u8| if b == b'_' { b'-' } else { b.to_ascii_lowercase() };
+    one.len() == other.len() && one.bytes().map(letter).eq(other.bytes().map(letter))
 }
 
 /// A browser's question whether it may ask (Fetch standard, "CORS-preflight request"), which never carries credentials.

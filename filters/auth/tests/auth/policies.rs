@@ -106,6 +106,16 @@ fn claims_become_headers_that_no_client_can_set() {
     gateway.denied(gateway.request(&[("authorization", &unsafe_value)]), "unusable_claim");
 }
 
+/// To CGI and its heirs `x-email` and `x_email` are one header, whichever of them the policy names.
+#[test]
+fn a_claim_header_with_an_underscore_cannot_be_set_in_its_other_spelling() {
+    let headers = json!([{"claim": "email", "header": "x_e-mail"}]);
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "optional": true, "claim_headers": headers}));
+    let spoofs = ["x_e-mail", "x-e-mail", "x_e_mail", "x-e_mail", "X-E-Mail"];
+    assert_eq!(gateway.request(&spoofs.map(|name| (name, "root"))), Flow::Continue);
+    assert_eq!(spoofs.map(|name| gateway.upstream_header(name)), [const { None }; 5]);
+}
+
 #[test]
 fn credentials_come_from_a_query_or_a_cookie_and_go_no_further() {
     let from = |place: Value| json!([place]);
