@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt,
 };
-use ferrox_policy::sidecar::{CACHE_PATH, LIMITS_PATH};
+use ferrox_policy::sidecar::{CACHE_PATH, LIMITS_PATH, RETURN_PATH};
 use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 use tracing::{debug, info, warn};
 
@@ -100,9 +100,11 @@ impl Sidecar {
 
 fn routes(app: Arc<App>, max_entry_bytes: u32) -> Router {
     let limits = post(limits::post).layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES));
+    let returns = post(limits::post_return).layer(DefaultBodyLimit::max(limits::MAX_BODY_BYTES));
     let entries = get(cache::get).put(cache::put).layer(DefaultBodyLimit::max(max_entry_bytes as usize));
     Router::new()
         .route(LIMITS_PATH, limits)
+        .route(RETURN_PATH, returns)
         .route(&format!("{CACHE_PATH}/{{name}}"), entries)
         .route("/healthz", get(|| async { "alive" }))
         .route("/readyz", get(ready))

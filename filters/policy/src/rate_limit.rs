@@ -62,6 +62,23 @@ pub enum OnStoreFailure {
     Local,
 }
 
+/// How requests are counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// A window begins with the first request that it counts, and ends all at once.
+    #[default]
+    FixedWindow,
+    /// No more than the limit in any span of the window's length. A request counts for the length of the window and up to a
+    /// sixteenth more.
+    SlidingWindow,
+    /// Room grows evenly, the whole limit in a window, up to a burst (GCRA, ITU-T I.371 annex A).
+    TokenBucket,
+    /// Requests under way at once.
+    Concurrency,
+}
+
 /// Where in the chain an instance of the filter stands. What is cheap and rejects comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -137,7 +137,12 @@ mod tests {
     }
 
     fn counted(rules: &Rules, states: [(bool, u64, u64); 2]) -> Vec<Counted<'_>> {
-        let state = |(allowed, remaining, reset_ms)| LimitState { allowed, remaining, reset_ms };
+        let state = |(allowed, remaining, reset_ms)| LimitState {
+            allowed,
+            remaining,
+            reset_ms,
+            ..LimitState::default()
+        };
         rules.limits.iter().zip(states).map(|(limit, it)| Counted { limit, state: state(it) }).collect()
     }
 

@@ -5,7 +5,7 @@ use std::{cell::RefCell, mem, rc::Rc, time::Duration};
 use ferrox_host::{Call, CallId, CallOutcome, CallRefused, Flow, Host, Plugin, Side, Stream};
 use ferrox_policy::{
     parse,
-    rate_limit::{RateLimitConfig, Stage},
+    rate_limit::{Limit, RateLimitConfig, Stage},
     sidecar::{LIMITS_PATH, LimitCheck, LimitsRequest, LimitsResponse, Sidecar},
 };
 
@@ -169,12 +169,12 @@ impl Limiter {
         if let Client::Unreadable(_) = client {
             self.stats.identity_unreadable(host);
         }
-        let check = |limit| LimitCheck {
-            key: keys::of_limit(&scope, limit, &client),
-            limit: limit.requests,
-            window_ms: limit.window_seconds.saturating_mul(1_000),
+        let check = |limit: &Limit| {
+            let window_ms = limit.window_seconds.saturating_mul(1_000);
+            LimitCheck::fixed_window(keys::of_limit(&scope, limit, &client), limit.requests, window_ms)
         };
-        let request = LimitsRequest { limits: rules.limits.iter().map(check).collect() };
+        let request =
+            LimitsRequest { limits: rules.limits.iter().map(check).collect(), ..LimitsRequest::default() };
         Ok(Some(Question { rules, request }))
     }
 

@@ -71,19 +71,18 @@ impl LocalCounts {
 
     fn look(&self, now: SystemTime, check: &LimitCheck, room: &mut usize) -> LimitState {
         match self.windows.get(&check.key) {
-            None if *room == 0 => {
-                LimitState { allowed: false, remaining: 0, reset_ms: milliseconds(SWEEP_EVERY) }
-            }
+            None if *room == 0 => LimitState { reset_ms: milliseconds(SWEEP_EVERY), ..LimitState::default() },
             None => {
                 *room -= 1;
-                LimitState { allowed: true, remaining: check.limit, reset_ms: check.window_ms }
+                fresh(check)
             }
             Some(window) => match window.left(now) {
-                None => LimitState { allowed: true, remaining: check.limit, reset_ms: check.window_ms },
+                None => fresh(check),
                 Some(left) => LimitState {
                     allowed: window.used < check.limit,
                     remaining: check.limit.saturating_sub(window.used),
                     reset_ms: milliseconds(left),
+                    ..LimitState::default()
                 },
             },
         }
@@ -97,6 +96,11 @@ impl LocalCounts {
         }
         window.used += 1;
     }
+}
+
+/// A limit whose window has not begun.
+fn fresh(check: &LimitCheck) -> LimitState {
+    LimitState { allowed: true, remaining: check.limit, reset_ms: check.window_ms, ..LimitState::default() }
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -114,7 +118,7 @@ mod tests {
     }
 
     fn check(key: &str, limit: u64) -> LimitCheck {
-        LimitCheck { key: key.to_owned(), limit, window_ms: 10_000 }
+        LimitCheck::fixed_window(key, limit, 10_000)
     }
 
     #[test]

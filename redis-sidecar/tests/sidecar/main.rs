@@ -7,10 +7,13 @@
     reason = "clippy.toml allows these in test functions, and all of this serves tests"
 )]
 
+mod algorithms;
 mod cache;
+mod counting;
 mod failures;
 mod limits;
 mod process;
 mod redis_server;
 mod serving;
+mod simulation;
 mod testbed;

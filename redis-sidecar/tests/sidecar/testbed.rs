@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Parser;
 use ferrox_policy::sidecar::{
-    CACHE_PATH, LIMITS_PATH, LimitCheck, LimitsRequest, LimitsResponse, TTL_HEADER,
+    CACHE_PATH, LIMITS_PATH, LimitCheck, LimitsRequest, LimitsResponse, RETURN_PATH, Return, ReturnRequest,
+    TTL_HEADER,
 };
 use ferrox_redis_sidecar::{Settings, Sidecar};
 use reqwest::{Client, Response, StatusCode};
@@ -63,7 +64,7 @@ impl Testbed {
     }
 
     pub(crate) async fn limits(&self, limits: &[LimitCheck]) -> Answer {
-        let body = serde_json::to_vec(&LimitsRequest { limits: limits.to_vec() }).unwrap();
+        let body = serde_json::to_vec(&LimitsRequest { limits: limits.to_vec(), charge: false }).unwrap();
         self.post_limits(body).await
     }
 
@@ -77,6 +78,18 @@ impl Testbed {
         let answer = self.limits(limits).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         serde_json::from_str(&answer.body).unwrap()
+    }
+
+    /// Counts what has happened already.
+    pub(crate) async fn charge(&self, limit: LimitCheck) -> LimitsResponse {
+        let body = serde_json::to_vec(&LimitsRequest { limits: vec![limit], charge: true }).unwrap();
+        serde_json::from_str(&self.post_limits(body).await.body).unwrap()
+    }
+
+    pub(crate) async fn give_back(&self, limits: &[Return]) -> Answer {
+        let body = serde_json::to_vec(&ReturnRequest { limits: limits.to_vec() }).unwrap();
+        let request = self.client.post(format!("{}{RETURN_PATH}", self.base)).body(body);
+        answer(request.send().await.unwrap()).await
     }
 
     pub(crate) async fn put(&self, name: &str, ttl: &str, entry: &[u8]) -> Answer {
@@ -106,7 +119,7 @@ impl Testbed {
 }
 
 pub(crate) fn limit(key: &str, limit: u64, window_ms: u64) -> LimitCheck {
-    LimitCheck { key: format!("ferrox:1:limit|{key}"), limit, window_ms }
+    LimitCheck::fixed_window(format!("ferrox:1:limit|{key}"), limit, window_ms)
 }
 
 async fn answer(response: Response) -> Answer {

@@ -3,6 +3,7 @@
 //! | request | answers |
 //! |---|---|
 //! | `POST /v1/limits`, a [`LimitsRequest`] | 200 with a [`LimitsResponse`] |
+//! | `POST /v1/limits/return`, a [`ReturnRequest`] | 204 |
 //! | `GET /v1/cache/{name}` | 200 with the entry's bytes, 404 |
 //! | `PUT /v1/cache/{name}` with [`TTL_HEADER`], the entry's bytes | 204 |
 //!
@@ -10,12 +11,18 @@
 //! that makes no sense, 408 when its body did not come in time, 413 when it is too large, 503 when Redis cannot be used
 //! and 504 when it did not answer in time; the body is then a sentence for the log.
 
+mod limits;
+
 use serde::{Deserialize, Serialize};
+
+pub use limits::{LimitCheck, LimitState, LimitsRequest, LimitsResponse, Return, ReturnRequest};
 
 use crate::{Invalid, invalid::Check};
 
 /// Path of a decision on limits.
 pub const LIMITS_PATH: &str = "/v1/limits";
+/// Path at which what was taken and not used is given back.
+pub const RETURN_PATH: &str = "/v1/limits/return";
 /// Path of cache entries; a `/` and the entry's name follow.
 pub const CACHE_PATH: &str = "/v1/cache";
 /// Request header of a `PUT` of a cache entry: seconds until it expires, at least 1.
@@ -48,42 +55,4 @@ impl Check for Sidecar {
         }
         Ok(())
     }
-}
-
-/// Asks to count one request against each of some limits: all of them, or none when one is exceeded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitsRequest {
-    /// 1 to 8 limits with different keys.
-    pub limits: Vec<LimitCheck>,
-}
-
-/// One limit to count against.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitCheck {
-    /// Key of the count, by [`crate::key`].
-    pub key: String,
-    /// How many requests may pass in a window, at least 1.
-    pub limit: u64,
-    /// Length of the window in milliseconds, at least 1.
-    pub window_ms: u64,
-}
-
-/// The decision on a [`LimitsRequest`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitsResponse {
-    /// Whether the request may pass; it was counted exactly if so.
-    pub allowed: bool,
-    /// The state of each limit after the decision, in the order of the request.
-    pub limits: Vec<LimitState>,
-}
-
-/// The state of one limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LimitState {
-    /// Whether this limit had room for the request.
-    pub allowed: bool,
-    /// How many more requests may pass in this window.
-    pub remaining: u64,
-    /// Milliseconds until the window ends; the whole window when none has begun.
-    pub reset_ms: u64,
 }
