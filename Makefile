@@ -57,6 +57,12 @@ bench-xds: setup wasm ## Load test of the control plane: 10,000 routes, 1,000 si
 	$(CARGO) build --release -p ferrox-xds-server
 	FERROX_BIN_DIR=$(CURDIR)/target/release $(CARGO) bench -p ferrox-tests --bench xds -- $(BENCH_XDS)
 
+# Likewise. BENCH_AUTH holds arguments, for example '--algorithms'.
+.PHONY: bench-auth
+bench-auth: setup wasm ## Envoy's CPU for a request: the auth filter beside Envoy's own filters
+	scripts/build-wasm.sh --empty
+	$(CARGO) bench -p ferrox-tests --bench auth -- $(BENCH_AUTH)
+
 .PHONY: lint
 lint: setup ## Format, clippy (native and wasm), documentation, licences and sources of dependencies
 	@scripts/setup.sh lint

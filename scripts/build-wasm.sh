@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
 # Compiles the filters to WebAssembly and puts them into .ferrox/wasm/ (or $FERROX_WASM_DIR).
+#
+#   build-wasm.sh           the three filters
+#   build-wasm.sh --empty   a filter that does nothing, for the benchmark
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/wasm-toolchain.sh
@@ -7,8 +10,21 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TARGET_DIR=${FERROX_WASM_TARGET_DIR:-target/wasm}
 OUT=${FERROX_WASM_DIR:-.ferrox/wasm}
 
-build=(build --profile wasm --target "$WASM_TARGET" --target-dir "$TARGET_DIR"
-    -p ferrox-auth -p ferrox-rate-limit -p ferrox-cache-key --lib)
+build=(build --profile wasm --target "$WASM_TARGET" --target-dir "$TARGET_DIR")
+case "${1:-}" in
+'')
+    build+=(-p ferrox-auth -p ferrox-rate-limit -p ferrox-cache-key --lib)
+    modules=(ferrox_auth ferrox_rate_limit ferrox_cache_key)
+    ;;
+--empty)
+    build+=(-p ferrox-host --example empty)
+    modules=(examples/empty)
+    ;;
+*)
+    echo "build-wasm: unknown argument '$1'" >&2
+    exit 1
+    ;;
+esac
 
 toolchain=$(wasm_toolchain) || {
     echo "build-wasm: no toolchain for $WASM_TARGET is ready, run 'make setup'" >&2
@@ -26,8 +42,9 @@ debian)
 esac
 
 mkdir -p "$OUT"
-for filter in ferrox_auth ferrox_rate_limit ferrox_cache_key; do
+for module in "${modules[@]}"; do
+    name=$(basename "$module").wasm
     # By rename: a running Envoy never reads half a file.
-    cp "$TARGET_DIR/$WASM_TARGET/wasm/$filter.wasm" "$OUT/.$filter.wasm.new"
-    mv -f "$OUT/.$filter.wasm.new" "$OUT/$filter.wasm"
+    cp "$TARGET_DIR/$WASM_TARGET/wasm/$module.wasm" "$OUT/.$name.new"
+    mv -f "$OUT/.$name.new" "$OUT/$name"
 done

@@ -13,6 +13,9 @@ use crate::{
     watchdog::Ending,
 };
 
+/// Worker threads, unless it is said otherwise: two, so that what they share is shared.
+const WORKERS: u16 = 2;
+
 /// A running Envoy.
 pub struct Envoy {
     service: Service,
@@ -51,7 +54,8 @@ impl Envoy {
         bootstrap: &Bootstrap<'_>,
     ) -> Result<Self, Error> {
         let text = bootstrap.text(&ports)?;
-        let mut this = Self::prepare(folder, bootstrap.node, ports.admin, Some(ports.status), &text)?;
+        let mut this =
+            Self::prepare(folder, bootstrap.node, ports.admin, Some(ports.status), &text, WORKERS)?;
         this.start().await?;
         Ok(this)
     }
@@ -61,7 +65,21 @@ impl Envoy {
     /// # Errors
     /// When Envoy is not installed or does not start.
     pub async fn start_from(folder: &Path, node: &str, admin: Port, bootstrap: &str) -> Result<Self, Error> {
-        let mut this = Self::prepare(folder, node, admin, None, bootstrap)?;
+        Self::start_with_workers(folder, node, admin, bootstrap, WORKERS).await
+    }
+
+    /// As [`Envoy::start_from`], with so many worker threads.
+    ///
+    /// # Errors
+    /// When Envoy is not installed or does not start.
+    pub async fn start_with_workers(
+        folder: &Path,
+        node: &str,
+        admin: Port,
+        bootstrap: &str,
+        workers: u16,
+    ) -> Result<Self, Error> {
+        let mut this = Self::prepare(folder, node, admin, None, bootstrap, workers)?;
         this.start().await?;
         Ok(this)
     }
@@ -77,7 +95,7 @@ impl Envoy {
         ports: EnvoyPorts,
         bootstrap: &str,
     ) -> Result<Self, Error> {
-        let mut this = Self::prepare(folder, node, ports.admin, Some(ports.status), bootstrap)?;
+        let mut this = Self::prepare(folder, node, ports.admin, Some(ports.status), bootstrap, WORKERS)?;
         let (client, url) = (client()?, this.url("/server_info"));
         this.service.start(async || answers_ok(&client, &url).await).await?;
         Ok(this)
@@ -89,11 +107,13 @@ impl Envoy {
         admin: Port,
         status: Option<Port>,
         bootstrap: &str,
+        workers: u16,
     ) -> Result<Self, Error> {
         let path = folder.join(format!("{node}.yaml"));
         fs::write(&path, bootstrap).map_err(Error::io(format!("writing {}", path.display())))?;
         let mut args = vec!["--config-path".into(), path.into_os_string()];
-        args.extend(["--concurrency", "2", "--disable-hot-restart", "--log-level", "info"].map(Into::into));
+        args.extend(["--disable-hot-restart", "--log-level", "info", "--concurrency"].map(Into::into));
+        args.push(workers.to_string().into());
         let service = Service::new(Program {
             name: node.to_owned(),
             path: binaries::envoy()?,

@@ -8,6 +8,7 @@
 pub mod binaries;
 pub mod bootstrap;
 pub mod control_plane;
+pub mod cpu;
 pub mod envoy;
 mod error;
 pub mod front;

@@ -1,6 +1,8 @@
-//! What the server uses, as the kernel counts it (proc_pid_stat(5), proc_pid_status(5)).
+//! What the server uses, as the kernel counts it (proc_pid_status(5)).
 
 use std::{fs, time::Duration};
+
+use ferrox_testbed::cpu;
 
 use crate::Failure;
 
@@ -16,17 +18,9 @@ impl Server {
         Self { id, max_memory }
     }
 
-    /// Processor time so far, in all threads, as user and in the kernel. The kernel counts in steps of 10 ms.
+    /// Processor time so far.
     pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.id))?;
-        // The program's name, which may hold spaces, ends with the last parenthesis; the state follows as field 3.
-        let (_, fields) = stat.rsplit_once(')').ok_or("/proc/PID/stat has no name")?;
-        let mut times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
-        let (Some(user), Some(system)) = (times.next(), times.next()) else {
-            return Err("/proc/PID/stat is too short".into());
-        };
-        let ticks = rustix::param::clock_ticks_per_second().max(1);
-        Ok(Duration::from_millis((user? + system?) * 1000 / ticks))
+        Ok(cpu::used(self.id)?)
     }
 
     /// Most memory since the last [`Server::forget_peak`], in bytes.

@@ -1,0 +1,168 @@
+//! What the Envoys run.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    requests::{API_KEY, issuer},
+    variant::{Brings, Filter, Variant},
+};
+
+pub(crate) const ISSUER: &str = "https://id.example";
+pub(crate) const AUDIENCE: &str = "api";
+
+/// The wasm modules.
+pub(crate) struct Modules {
+    pub(crate) auth: PathBuf,
+    pub(crate) empty: PathBuf,
+    /// Auth that never asks Envoy for a signature.
+    pub(crate) all_in_wasm: PathBuf,
+}
+
+pub(crate) fn address(port: u16) -> Value {
+    json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
+}
+
+/// An Envoy that answers.
+pub(crate) fn upstream(port: u16) -> Value {
+    let route = json!({
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 200, "body": {"inline_string": "{\"orders\":[]}"}},
+    });
+    json!({"static_resources": {"listeners": [listener("upstream", port, &[], &route)]}})
+}
+
+/// The Envoy that is measured: a listener for each variant, all to one upstream.
+pub(crate) fn measured(variants: &[Variant], ports: &[u16], upstream: u16, modules: &Modules) -> Value {
+    let listeners: Vec<_> = variants
+        .iter()
+        .zip(ports)
+        .map(|(variant, port)| {
+            let filters: Vec<_> = filter(variant, modules).into_iter().collect();
+            listener(&variant.name, *port, &filters, &route(variant))
+        })
+        .collect();
+    let endpoint = json!({"endpoint": {"address": address(upstream)}});
+    let cluster = json!({
+        "name": "upstream", "type": "STATIC",
+        "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [endpoint]}]},
+    });
+    json!({"static_resources": {"listeners": listeners, "clusters": [cluster]}})
+}
+
+fn listener(name: &str, port: u16, filters: &[Value], route: &Value) -> Value {
+    let router = json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
+    });
+    let manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "bench",
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
+        "http_filters": filters.iter().chain(std::iter::once(&router)).collect::<Vec<_>>(),
+    });
+    let chain = json!({"filters": [{
+        "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
+    }]});
+    json!({"name": name, "address": address(port), "filter_chains": [chain]})
+}
+
+/// To the upstream, with the policy where the control plane writes it.
+fn route(variant: &Variant) -> Value {
+    let policy = match variant.brings {
+        Brings::ApiKey => json!({"api_key": {}}),
+        _ => json!({"jwt": {"providers": ["bench"]}}),
+    };
+    json!({
+        "match": {"prefix": "/"},
+        "route": {"cluster": "upstream"},
+        "metadata": {"filter_metadata": {"ferrox.auth": {
+            "digest": variant.name, "policy": policy.to_string(),
+        }}},
+    })
+}
+
+fn filter(variant: &Variant, modules: &Modules) -> Option<Value> {
+    match variant.filter {
+        Filter::None => None,
+        Filter::Empty => Some(wasm(&variant.name, &modules.empty, &json!({}))),
+        Filter::JwtAuthn { caches } => Some(jwt_authn(caches)),
+        Filter::ApiKeyAuth => Some(api_key_auth()),
+        Filter::Ferrox { consumers } => Some(wasm(&variant.name, &modules.auth, &auth(consumers))),
+        Filter::FerroxAllInWasm => Some(wasm(&variant.name, &modules.all_in_wasm, &auth(1))),
+    }
+}
+
+/// A wasm filter as the control plane configures it, with a root of its own: variants share no memory of tokens.
+fn wasm(root: &str, module: &Path, configuration: &Value) -> Value {
+    json!({
+        "name": "ferrox",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "name": root,
+                "root_id": root,
+                "failure_policy": "FAIL_RELOAD",
+                "vm_config": {
+                    "vm_id": module,
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": module}},
+                },
+                "configuration": {
+                    "@type": "type.googleapis.com/google.protobuf.StringValue",
+                    "value": configuration.to_string(),
+                },
+            },
+        },
+    })
+}
+
+fn auth(consumers: usize) -> Value {
+    let keys: Vec<_> = issuer::ALGORITHMS.iter().map(|algorithm| issuer::public_jwk(algorithm)).collect();
+    let digest =
+        |key: &str| -> String { Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let consumer = |number| match number {
+        0 => json!({"name": "client-0", "key_sha256": [digest(API_KEY)]}),
+        _ => json!({"name": format!("client-{number}"), "key_sha256": [digest(&format!("other-{number}"))]}),
+    };
+    json!({
+        "providers": [
+            {"name": "bench", "issuer": ISSUER, "audiences": [AUDIENCE], "jwks": {"keys": keys}},
+        ],
+        "consumers": (0..consumers).map(consumer).collect::<Vec<_>>(),
+    })
+}
+
+fn jwt_authn(caches: bool) -> Value {
+    let keys: Vec<_> = ["RS256", "ES256"].map(issuer::public_jwk).to_vec();
+    let mut provider = json!({
+        "issuer": ISSUER, "audiences": [AUDIENCE], "forward": true,
+        "local_jwks": {"inline_string": json!({"keys": keys}).to_string()},
+    });
+    if let (true, Some(members)) = (caches, provider.as_object_mut()) {
+        members.insert("jwt_cache_config".to_owned(), json!({"jwt_cache_size": 100}));
+    }
+    json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": {"bench": provider},
+            "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "bench"}}],
+        },
+    })
+}
+
+/// As auth does, it takes the key out and tells the upstream whose it was.
+fn api_key_auth() -> Value {
+    json!({
+        "name": "envoy.filters.http.api_key_auth",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
+            "credentials": [{"key": API_KEY, "client": "client-0"}],
+            "key_sources": [{"header": "x-api-key"}],
+            "forwarding": {"header": "x-client", "hide_credentials": true},
+        },
+    })
+}
