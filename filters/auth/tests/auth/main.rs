@@ -10,6 +10,7 @@ mod gateway;
 mod issuer;
 #[cfg(test)]
 mod policies;
+#[cfg(test)]
 #[expect(unreachable_pub, reason = "the fuzz targets use them from outside")]
 #[path = "../../../../fuzz/src/properties/mod.rs"]
 mod properties;
