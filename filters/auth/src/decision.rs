@@ -1,5 +1,7 @@
 //! The decision: a request's headers against a policy.
 
+use std::rc::Rc;
+
 use ferrox_host::{CallId, CallOutcome, Headers, Host};
 use ferrox_policy::{
     Check, Invalid,
@@ -9,11 +11,12 @@ use ferrox_policy::{
 
 use crate::{
     api_key::ApiKeys,
-    claims::Claims,
+    badge::Badge,
     credentials::Credentials,
     denial::Denial,
     json::Object,
     jwks,
+    memory::Verified,
     passed_on::{self, PassedOn},
     token::Providers,
     verifier::Verifier,
@@ -39,7 +42,7 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Passes {
     /// Who it is; `None` for nobody, where that is allowed.
-    pub(crate) identity: Option<Identity>,
+    pub(crate) badge: Option<Rc<Badge>>,
     /// What the upstream is told besides.
     pub(crate) claims: PassedOn,
 }
@@ -77,7 +80,7 @@ impl Known {
         self.providers.on_call(host, metrics, call, outcome);
     }
 
-    /// Whether a request may pass, and as whom; `now` is in seconds since 1970.
+    /// Whether a request may pass, and as whom; `now`, in seconds since 1970, is asked only of a request with a token.
     ///
     /// A request that brings a token and an API key where both are accepted needs both in order. It is then the
     /// consumer and the subject in one, and holds the scopes of both together.
@@ -87,7 +90,7 @@ impl Known {
         policy: &AuthPolicy,
         method: &str,
         headers: &Headers,
-        now: f64,
+        now: impl FnOnce() -> f64,
     ) -> Result<Passes, Denial> {
         let credentials = Credentials::read(headers, policy)?;
         // The key first: it costs one hash, a signature may cost a millisecond.
@@ -96,35 +99,34 @@ impl Known {
             None => None,
         };
         let token = match (&policy.jwt, &credentials.token) {
-            (Some(accept), Some(token)) => Some(self.providers.verify(host, token, accept, now)?),
+            (Some(accept), Some(token)) => Some(self.providers.verify(host, token, accept, now())?),
             _ => None,
         };
         if policy.optional && token.is_none() && consumer.is_none() {
-            return Ok(Passes { identity: None, claims: PassedOn::default() });
+            return Ok(Passes { badge: None, claims: PassedOn::default() });
         }
         if policy.require == Require::All && (token.is_none() || consumer.is_none()) {
             return Err(Denial::Missing);
         }
-        let claims = token.as_deref().map(|token| &token.claims);
-        let identity = join(claims, consumer)?.ok_or(Denial::Missing)?;
-        let claims = claims.map(Claims::all);
-        check_needs(policy, method, &identity, claims)?;
-        Ok(Passes { identity: Some(identity), claims: passed_on::claims(&policy.claim_headers, claims)? })
+        let badge = join(token.as_deref(), consumer)?.ok_or(Denial::Missing)?;
+        let claims = token.as_deref().map(|token| token.claims.all());
+        check_needs(policy, method, badge.identity(), claims)?;
+        Ok(Passes { badge: Some(badge), claims: passed_on::claims(&policy.claim_headers, claims)? })
     }
 }
 
 /// One identity of what was verified; `None` where nothing was.
-fn join(token: Option<&Claims>, consumer: Option<&Consumer>) -> Result<Option<Identity>, Denial> {
-    let bearer = token.map(Claims::identity).transpose()?;
+fn join(token: Option<&Verified>, consumer: Option<&Consumer>) -> Result<Option<Rc<Badge>>, Denial> {
+    let bearer = token.map(|token| token.badge.clone()).transpose()?;
     let Some(consumer) = consumer else { return Ok(bearer) };
-    let mut identity = bearer.unwrap_or_default();
+    let mut identity = bearer.map(|badge| badge.identity().clone()).unwrap_or_default();
     identity.consumer = Some(consumer.name.clone());
     for scope in &consumer.scopes {
         if !identity.scopes.contains(scope) {
             identity.scopes.push(scope.clone());
         }
     }
-    Ok(Some(identity))
+    Ok(Some(Rc::new(Badge::new(identity))))
 }
 
 fn check_needs(

@@ -9,7 +9,7 @@ use ferrox_host::{CallId, CallOutcome, Flow, Headers, Host, Level, Plugin, Polic
 use ferrox_policy::{
     Invalid,
     auth::{AuthConfig, AuthPolicy, FILTER},
-    identity::{CONSUMER_STATE, FILTER_STATE, header},
+    identity::header,
     parse,
     placement::{DIGEST, POLICY, Placement},
 };
@@ -87,7 +87,8 @@ impl Stream for Guard {
             host.count(self.0.metrics.preflights);
             return Flow::Continue;
         }
-        match self.0.known.decide(host, &policy, asked.method, &headers, unix_seconds(host.now())) {
+        let now = || unix_seconds(host.now());
+        match self.0.known.decide(host, &policy, asked.method, &headers, now) {
             Ok(passes) => {
                 credentials::strip(host, &policy);
                 self.0.allow(host, &passes)
@@ -111,25 +112,13 @@ impl Shared {
     }
 
     fn allow(&self, host: &dyn Host, passes: &Passes) -> Flow {
-        let Some(identity) = &passes.identity else {
+        let Some(badge) = &passes.badge else {
             host.count(self.metrics.anonymous);
             return Flow::Continue;
         };
-        let set = |name: &str, value: Option<&str>| {
-            if let Some(value) = value {
-                host.set_header(Side::Request, name, value.as_bytes());
-            }
-        };
-        set(header::CONSUMER, identity.consumer.as_deref());
-        set(header::SUBJECT, identity.subject.as_deref());
-        set(header::ISSUER, identity.issuer.as_deref());
-        set(header::SCOPES, (!identity.scopes.is_empty()).then(|| identity.scopes.join(" ")).as_deref());
+        badge.show(host);
         for (name, value) in &passes.claims {
-            set(name, Some(value));
-        }
-        host.set_filter_state(FILTER_STATE, &identity.to_json());
-        if let Some(consumer) = &identity.consumer {
-            host.set_filter_state(CONSUMER_STATE, consumer.as_bytes());
+            host.set_header(Side::Request, name, value.as_bytes());
         }
         host.count(self.metrics.allowed);
         Flow::Continue
@@ -165,14 +154,11 @@ fn asked(headers: &Headers) -> Asked<'_> {
     Asked { method: text(":method").unwrap_or_default(), id: text("x-request-id") }
 }
 
-/// Removes headers in every spelling that an upstream could take for the same one: CGI and its heirs turn `-` into `_`.
+/// Removes headers in every spelling that an upstream could take for the same one: CGI and its heirs turn `-` into `_`. What
+/// the request does not have costs no call.
 fn remove_headers(host: &dyn Host, headers: &Headers, names: &[&str]) {
-    for name in names {
-        host.remove_header(Side::Request, name);
-    }
     let found = headers.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
-    let spoofs = found.filter(|found| names.iter().any(|name| found != name && is_same(found, name)));
-    for name in spoofs {
+    for name in found.filter(|found| names.iter().any(|name| is_same(found, name))) {
         host.remove_header(Side::Request, name);
     }
 }

@@ -6,12 +6,14 @@
 //! fetched beside the requests (`jwks`).
 //!
 //! Along the way of a request: `filter` finds the policy, `credentials` takes what the request brings, from each `place`,
-//! `token` and `api_key` verify it, `decision` puts the two together, `answer` is what a refused client gets.
+//! `token` and `api_key` verify it, `decision` puts the two together, `answer` is what a refused client gets and
+//! `badge` what the upstream gets.
 //!
 //! The control plane calls [`check`] before it sends a configuration, so that what it sends is accepted.
 
 mod answer;
 mod api_key;
+mod badge;
 mod claims;
 mod credentials;
 mod decision;

@@ -7,7 +7,7 @@ use std::{cell::RefCell, collections::HashMap, mem, rc::Rc};
 
 use sha2::{Digest, Sha256};
 
-use crate::{claims::Claims, denial::Denial};
+use crate::{badge::Badge, claims::Claims, denial::Denial};
 
 /// A token may be somebody's secret, so it is remembered by its SHA-256, which nobody can choose to be another's.
 type TokenDigest = [u8; 32];
@@ -31,6 +31,15 @@ pub(crate) struct Verified {
     pub(crate) issuer: String,
     /// What the token says.
     pub(crate) claims: Claims,
+    /// Who it speaks for, or why nobody can be told.
+    pub(crate) badge: Result<Rc<Badge>, Denial>,
+}
+
+impl Verified {
+    pub(crate) fn new(issuer: String, claims: Claims) -> Self {
+        let badge = claims.identity().map(|identity| Rc::new(Badge::new(identity)));
+        Self { issuer, claims, badge }
+    }
 }
 
 #[derive(Debug)]
@@ -103,7 +112,7 @@ mod tests {
 
     fn right() -> Said {
         let claims = Claims::parse(br#"{"iss":"i"}"#)?;
-        Ok(Rc::new(Verified { issuer: "i".to_owned(), claims }))
+        Ok(Rc::new(Verified::new("i".to_owned(), claims)))
     }
 
     /// Whether a token had to be verified.

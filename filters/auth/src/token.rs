@@ -70,7 +70,7 @@ impl Providers {
         let issuer = claims.issuer().ok_or(Denial::UnknownIssuer)?.to_owned();
         let provider = self.by_issuer.get(&issuer).ok_or(Denial::UnknownIssuer)?;
         self.verify_of(host, provider, &jws)?;
-        Ok(Rc::new(Verified { issuer, claims }))
+        Ok(Rc::new(Verified::new(issuer, claims)))
     }
 
     /// A key that is not known may be one that another VM has fetched by now, else it is worth a fetch.
