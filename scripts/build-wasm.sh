@@ -41,10 +41,14 @@ debian)
     ;;
 esac
 
+# Auth has decided when the request's headers came.
+unused_by_auth=(proxy_on_response_{headers,body,trailers} proxy_on_done proxy_on_log)
+
 mkdir -p "$OUT"
 for module in "${modules[@]}"; do
     name=$(basename "$module").wasm
     # By rename: a running Envoy never reads half a file.
     cp "$TARGET_DIR/$WASM_TARGET/wasm/$module.wasm" "$OUT/.$name.new"
+    [ "$module" != ferrox_auth ] || scripts/drop-exports.py "$OUT/.$name.new" "${unused_by_auth[@]}"
     mv -f "$OUT/.$name.new" "$OUT/$name"
 done
