@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::{
     breakers::{self, Breakers},
+    jwks::{self, Jwks, SourceStatus},
     metrics::Metrics,
     nodes::{NodeStatus, Nodes},
     publish::{Publication, Status},
@@ -25,6 +26,7 @@ pub struct Admin {
     nodes: Arc<Nodes>,
     publication: Publication,
     breakers: Arc<Breakers>,
+    jwks: Arc<Jwks>,
     registry: RwLock<Registry>,
 }
 
@@ -32,6 +34,8 @@ pub struct Admin {
 struct FullStatus {
     #[serde(flatten)]
     status: Status,
+    /// How fetching keys goes, for each provider whose keys are.
+    jwks: Vec<SourceStatus>,
     nodes: Vec<Node>,
 }
 
@@ -50,16 +54,18 @@ impl Admin {
         nodes: Arc<Nodes>,
         publication: Publication,
         breakers: Arc<Breakers>,
+        jwks: Arc<Jwks>,
         metrics: &Metrics,
     ) -> Self {
         let mut registry = Registry::default();
         metrics.register(&mut registry);
         breakers::register(&breakers, &mut registry);
-        Self { nodes, publication, breakers, registry: RwLock::new(registry) }
+        jwks::register(&jwks, &mut registry);
+        Self { nodes, publication, breakers, jwks, registry: RwLock::new(registry) }
     }
 
     /// `GET /healthz`: the process lives. `GET /readyz`: it serves a release. `GET /status`: the release, what keeps the
-    /// rows from being served, and every connected node. `GET /breakers`: the breakers of every connected node that are not
+    /// rows from being served, how fetching keys goes, and every connected node. `GET /breakers`: the breakers of every connected node that are not
     /// closed. `GET /metrics`: for Prometheus.
     pub fn router(self) -> Router {
         Router::new()
@@ -85,7 +91,7 @@ async fn status(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
         |gateway: &String| status.release.as_ref().is_some_and(|release| release.gateways.contains(gateway));
     let nodes = admin.nodes.list().into_iter();
     let nodes = nodes.map(|node| Node { known_gateway: knows(&node.cluster), status: node }).collect();
-    Json(FullStatus { status, nodes })
+    Json(FullStatus { status, jwks: admin.jwks.status(), nodes })
 }
 
 async fn breakers(

@@ -5,12 +5,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    Proxy,
-    state::{Breaker, Change, Terms},
-    stats::Stats,
+use super::state::{Breaker, Change, Terms};
+use crate::{
+    model::Model,
+    stats::{Proxy, Stats},
 };
-use crate::model::Model;
 
 /// What is known of the Envoys that are connected.
 #[derive(Debug, Default)]
@@ -58,11 +57,6 @@ impl Book {
         self.openings.get(upstream).copied().unwrap_or(0)
     }
 
-    /// Whether a proxy did not answer when it was asked last.
-    pub(super) fn is_silent(&self, proxy: &Proxy) -> bool {
-        self.entry(proxy).is_some_and(|entry| entry.silence.is_some())
-    }
-
     /// Forgets all but these proxies and the upstreams that are `served`, and knows these proxies from now on.
     pub(super) fn retain(&mut self, connected: &BTreeSet<Proxy>, served: impl Fn(&str) -> bool) {
         self.proxies.retain(|proxy, _| connected.contains(proxy));
@@ -80,7 +74,7 @@ impl Book {
             tracing::info!(node = proxy.id, cluster = proxy.cluster, "node tells how its breakers are again");
         }
         let mut breakers = BTreeMap::new();
-        for (name, sample) in stats.iter() {
+        for (name, sample) in stats.upstreams() {
             let Some(upstream) = model.upstream(name) else { continue };
             let before = entry.breakers.get(name);
             let (breaker, change) = Breaker::seen(before, *sample, &Terms::of(upstream), now);
@@ -169,9 +163,9 @@ mod tests {
         let mut book = book(&["a"]);
         book.answered(&proxy("a"), &stats(0), &model, 100);
         book.failed(&proxy("a"), "it sleeps".to_owned());
-        assert!(book.is_silent(&proxy("a")));
+        assert!(book.entry(&proxy("a")).unwrap().silence.is_some());
         book.answered(&proxy("a"), &stats(0), &model, 200);
-        assert!(!book.is_silent(&proxy("a")));
+        assert!(book.entry(&proxy("a")).unwrap().silence.is_none());
         assert_eq!(book.entry(&proxy("a")).unwrap().breakers["orders"].since, 100);
         assert_eq!(book.openings("orders"), 1);
     }

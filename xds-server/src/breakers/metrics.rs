@@ -13,9 +13,13 @@ use prometheus_client::{
 use super::{
     Breakers,
     book::Entry,
-    state::{Reached, State, Terms},
+    state::{State, Terms},
 };
-use crate::{model::Model, nodes::unix_now};
+use crate::{
+    model::Model,
+    nodes::unix_now,
+    stats::{Proxy, Reached},
+};
 
 /// How many Envoys have a breaker in each state. Overflow comes on top of a state.
 #[derive(Default)]
@@ -79,7 +83,7 @@ impl Collector for Breakers {
         let Some(model) = self.publication.model().filter(|_| self.interval.is_some()) else {
             return Ok(());
         };
-        let connected = self.connected();
+        let connected = Proxy::connected(&self.nodes);
         let book = self.book();
         let (mut totals, mut unknown, now) = (Totals::new(&model), 0_u64, unix_now());
         for proxy in &connected {

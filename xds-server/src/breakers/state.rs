@@ -4,29 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{Force, Upstream};
-
-/// What an Envoy counts of an upstream, at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sample {
-    /// Its endpoints.
-    pub(super) endpoints: u32,
-    /// Those of them that get traffic.
-    pub(super) healthy: u32,
-    /// How often an endpoint was taken out since Envoy started.
-    pub(super) ejections: u64,
-    /// Which limits are reached.
-    pub(super) reached: Reached,
-}
-
-/// Which limits on concurrency are reached.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Reached {
-    pub(super) connections: bool,
-    pub(super) pending_requests: bool,
-    pub(super) requests: bool,
-    pub(super) retries: bool,
-}
+use crate::{
+    model::{Force, Upstream},
+    stats::{Reached, Sample},
+};
 
 /// What the rows say of a breaker, as far as its state depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Breakers, Proxy,
+    Breakers,
     book::Entry,
     state::{Breaker, State, Terms},
 };
 use crate::{
     model::{Model, Upstream},
     nodes::unix_now,
+    stats::Proxy,
 };
 
 /// What of the breakers is to be shown.
@@ -66,7 +67,7 @@ impl Breakers {
     #[must_use]
     pub fn view(&self, query: &Query) -> View {
         let model = self.publication.model();
-        let connected = self.connected();
+        let connected = Proxy::connected(&self.nodes);
         let book = self.book();
         let nodes = connected.into_iter().map(|proxy| {
             let entry = book.entry(&proxy);

@@ -4,11 +4,11 @@ use std::{fs, io, path::PathBuf, time::SystemTime};
 
 use clap::{Args, Subcommand};
 
-use super::{CliError, DatabaseUrl, EncryptionKeys};
+use super::{CliError, Database, EncryptionKeys};
 use crate::{
     model::{self, Unfit},
     secrets::{Secret, SecretError},
-    store::{CertificateRow, Store},
+    store::CertificateRow,
 };
 
 #[derive(Debug, Subcommand)]
@@ -59,19 +59,6 @@ pub(super) struct Reencrypt {
     database: Database,
     #[command(flatten)]
     encryption_keys: EncryptionKeys,
-}
-
-#[derive(Debug, Args)]
-struct Database {
-    /// Where the rows are, `postgres://…`
-    #[arg(long, env = "FERROX_DATABASE_URL", hide_env_values = true)]
-    database_url: DatabaseUrl,
-}
-
-impl Database {
-    fn store(&self) -> Result<Store, CliError> {
-        Ok(Store::connect(self.database_url.expose())?)
-    }
 }
 
 /// Why nothing was done with a certificate. Never shows anything of a key.

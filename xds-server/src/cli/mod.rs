@@ -3,14 +3,16 @@
 mod certificate;
 mod check;
 mod encryption;
+mod revoke;
 mod serve;
 mod tls;
 
 use std::{fmt, process::ExitCode, str::FromStr};
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use self::encryption::EncryptionKeys;
+use crate::store::Store;
 
 /// The control plane of Ferrox.
 #[derive(Debug, Parser)]
@@ -29,6 +31,9 @@ enum Command {
     /// Certificates that listeners show to clients, and Envoys to upstreams
     #[command(subcommand)]
     Certificate(certificate::Certificate),
+    /// Tokens that are refused before they expire
+    #[command(subcommand)]
+    Revoke(revoke::Revoke),
     /// Print a new key for FERROX_ENCRYPTION_KEYS
     EncryptionKey,
 }
@@ -39,6 +44,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Check(check) => check.run().await,
         Command::Certificate(certificate) => certificate.run().await,
+        Command::Revoke(revoke) => revoke.run().await,
         Command::EncryptionKey => encryption::print_new(),
     };
     match result {
@@ -65,10 +71,28 @@ enum CliError {
     EncryptionKeys(crate::secrets::SecretError),
     #[error(transparent)]
     Certificate(#[from] certificate::CertificateError),
+    #[error(transparent)]
+    Revoke(#[from] revoke::RevokeError),
     #[error("the rows make no sense:\n{}", .0.join("\n"))]
     Problems(Vec<String>),
+    #[error("there is no TLS: {0}")]
+    NoTls(rustls::Error),
     #[error("cannot handle signals: {0}")]
     Signals(std::io::Error),
+}
+
+/// For commands that need nothing but the database.
+#[derive(Debug, Args)]
+struct Database {
+    /// Where the rows are, `postgres://…`
+    #[arg(long, env = "FERROX_DATABASE_URL", hide_env_values = true)]
+    database_url: DatabaseUrl,
+}
+
+impl Database {
+    fn store(&self) -> Result<Store, CliError> {
+        Ok(Store::connect(self.database_url.expose())?)
+    }
 }
 
 /// Where PostgreSQL is. Holds a password, so it does not print.

@@ -17,11 +17,13 @@ use tracing_subscriber::EnvFilter;
 use super::{CliError, DatabaseUrl, EncryptionKeys, tls::XdsTls};
 use crate::{
     admin::Admin,
-    breakers::{Breakers, Rounds},
+    breakers::Breakers,
     csds::ClientStatus,
+    jwks::{Jwks, Keeper},
     metrics::Metrics,
     nodes::Nodes,
     publish::{Merge, Publication, Publisher},
+    stats::{Audience, Rounds},
     store::Store,
     translate::Settings,
     xds::Discovery,
@@ -112,7 +114,8 @@ impl Serve {
             sidecar: self.sidecar,
             trusted_ca: self.trusted_ca.clone(),
         };
-        let publisher = Publisher::new(store, keyring, settings, self.merge(), sender, publication.clone());
+        let publisher =
+            Publisher::new(store.clone(), keyring, settings, self.merge(), sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);
         let discovery = Discovery::new(releases.clone(), observer, grace);
@@ -120,8 +123,15 @@ impl Serve {
             .add_service(ClientStatus::new(Arc::clone(&nodes), releases).into_service());
         let breakers =
             Arc::new(Breakers::new(Arc::clone(&nodes), publication.clone(), self.breaker_interval()));
-        tokio::spawn(Rounds::new(Arc::clone(&breakers)).run());
-        let admin_router = Admin::new(nodes, publication, breakers, &metrics).router();
+        let jwks = Arc::new(Jwks::new(publication.clone()));
+        if let Some(interval) = self.breaker_interval() {
+            let audience: [Arc<dyn Audience>; 2] = [Arc::clone(&breakers) as _, Arc::clone(&jwks) as _];
+            tokio::spawn(Rounds::new(Arc::clone(&nodes), audience).run(interval));
+        }
+        let keeper =
+            Keeper::new(store.clone(), Arc::clone(&jwks), &self.trusted_ca).map_err(CliError::NoTls)?;
+        tokio::spawn(keeper.run());
+        let admin_router = Admin::new(nodes, publication, breakers, jwks, &metrics).router();
 
         let (stop, stopping) = watch::channel(());
         let mut publishing = tokio::spawn(publisher.run());

@@ -4,34 +4,48 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ferrox_policy::{
     Check,
-    auth::{Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider},
+    auth::{Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider, Revocations, RevokedSubject, RevokedToken},
 };
 use serde_json::Value;
 
-use super::problem::{Problem, RowCheck};
-use crate::store::{JwtProviderRow, Rows};
+use super::{
+    FetchedKeys, KeySource,
+    key_source::Origin,
+    problem::{Problem, RowCheck},
+};
+use crate::store::{JwtProviderRow, LiveRows, Rows};
 
 const PROVIDERS: &str = "jwt_providers";
 const CONSUMERS: &str = "consumers";
 const KEYS: &str = "api_keys";
 
+/// Who may pass.
+#[derive(PartialEq)]
+pub(super) struct Auth {
+    /// What the filter is told.
+    pub(super) config: AuthConfig,
+    /// Where keys of providers are fetched.
+    pub(super) sources: Vec<KeySource>,
+}
+
 /// Builds the configuration of the auth filter, in the order of names whatever the order of the rows. It is checked
 /// by the filter's own code, so one that was accepted is one that the filter takes.
-pub(super) fn parse(rows: &Rows, problems: &mut Vec<Problem>) -> AuthConfig {
+pub(super) fn parse(rows: &Rows, problems: &mut Vec<Problem>) -> Auth {
     let before = problems.len();
-    let providers = parse_providers(rows, problems);
+    let (providers, sources): (Vec<_>, Vec<_>) = parse_providers(rows, problems).into_iter().unzip();
     let consumers = parse_consumers(rows, problems);
-    let config = AuthConfig { providers, consumers, ..AuthConfig::default() };
+    let revoked = revocations(&rows.live, &providers);
+    let config = AuthConfig { providers, consumers, revoked, ..AuthConfig::default() };
     if problems.len() == before
         && let Err(invalid) = ferrox_auth::check(&config)
     {
         // What concerns one row alone was found above, so this concerns several.
         RowCheck::new(PROVIDERS, &"", problems).refuse_invalid(invalid);
     }
-    config
+    Auth { config, sources: sources.into_iter().flatten().collect() }
 }
 
-fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<JwtProvider> {
+fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<(JwtProvider, Option<KeySource>)> {
     let mut providers = BTreeMap::new();
     let mut issuers = HashSet::new();
     for row in &rows.jwt_providers {
@@ -39,7 +53,7 @@ fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<JwtProvider>
         if !issuers.insert(row.issuer.as_str()) {
             check.refuse("issuer", format!("'{}' is the issuer of another provider too", row.issuer));
         }
-        let Some(provider) = parse_provider(row, &mut check) else { continue };
+        let Some(provider) = parse_provider(row, &rows.live, &mut check) else { continue };
         if providers.insert(row.name.as_str(), provider).is_some() {
             check.refuse("name", "stands twice");
         }
@@ -47,10 +61,19 @@ fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<JwtProvider>
     providers.into_values().collect()
 }
 
-fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtProvider> {
+fn parse_provider(
+    row: &JwtProviderRow,
+    live: &LiveRows,
+    check: &mut RowCheck<'_>,
+) -> Option<(JwtProvider, Option<KeySource>)> {
     let leeway_seconds = check.number("leeway_seconds", row.leeway_seconds, 0..=300);
-    let jwks = check.keep("jwks", parse_jwks(&row.jwks));
     let algorithms = parse_algorithms(&row.algorithms, check);
+    let origin = Origin::parse(row, algorithms.as_deref().unwrap_or_default(), check);
+    let (jwks, source) = match origin {
+        Some(Origin::Inline(jwks)) => (check.keep("jwks", parse_jwks(&jwks)), None),
+        Some(Origin::Fetched(source)) => (Some(fetched(&source, live)), Some(source)),
+        None => (None, None),
+    };
     let max_lifetime_seconds =
         row.max_lifetime_seconds.map(|seconds| check.number("max_lifetime_seconds", seconds, 1..=i32::MAX));
     let claims = check.list("claims", &row.claims);
@@ -71,7 +94,7 @@ fn parse_provider(row: &JwtProviderRow, check: &mut RowCheck<'_>) -> Option<JwtP
         let field = invalid.field.strip_prefix("providers[0]").unwrap_or(&invalid.field);
         check.refuse(field.trim_start_matches('.'), invalid.reason);
     }
-    Some(provider)
+    Some((provider, source))
 }
 
 fn parse_algorithms(names: &[String], check: &mut RowCheck<'_>) -> Option<Vec<Algorithm>> {
@@ -89,9 +112,39 @@ fn parse_algorithms(names: &[String], check: &mut RowCheck<'_>) -> Option<Vec<Al
 /// Not by serde, whose messages quote the value, which may be a secret.
 fn parse_jwks(jwks: &Value) -> Result<JwkSet, String> {
     match jwks.get("keys") {
+        Some(Value::Array(keys)) if keys.is_empty() => Err("needs 1 to 32 keys".to_owned()),
         Some(Value::Array(keys)) => Ok(JwkSet { keys: keys.clone() }),
         _ => Err("must be a JWK Set: an object with a list 'keys' (RFC 7517 section 5)".to_owned()),
     }
+}
+
+/// The last good keys of this very source; none before they came, or when none of them fits.
+fn fetched(source: &KeySource, live: &LiveRows) -> JwkSet {
+    let set = live.jwks_sets.iter().find(|set| set.provider == source.provider && set.source == source.url);
+    let keys = set.and_then(|set| FetchedKeys::parse(&set.jwks).ok());
+    keys.map_or(JwkSet { keys: Vec::new() }, |keys| keys.for_algorithms(&source.algorithms))
+}
+
+/// What was taken back of these providers. The database keeps a revocation from naming another one, but the providers of an
+/// earlier release may be others.
+fn revocations(live: &LiveRows, providers: &[JwtProvider]) -> Revocations {
+    let names: HashSet<_> = providers.iter().map(|provider| provider.name.as_str()).collect();
+    let mut revoked = Revocations::default();
+    for row in live.revocations.iter().filter(|row| names.contains(row.provider.as_str())) {
+        let provider = row.provider.clone();
+        match (&row.jti, &row.subject, row.before) {
+            (Some(jti), None, None) => revoked.tokens.push(RevokedToken { provider, jti: jti.clone() }),
+            (None, Some(subject), Some(before)) => {
+                let before = u64::try_from(before).unwrap_or_default();
+                revoked.subjects.push(RevokedSubject { provider, subject: subject.clone(), before });
+            }
+            // The database has none such.
+            _ => {}
+        }
+    }
+    revoked.tokens.sort_by(|a, b| (&a.provider, &a.jti).cmp(&(&b.provider, &b.jti)));
+    revoked.subjects.sort_by(|a, b| (&a.provider, &a.subject).cmp(&(&b.provider, &b.subject)));
+    revoked
 }
 
 fn parse_consumers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<Consumer> {

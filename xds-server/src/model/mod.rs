@@ -5,8 +5,10 @@ mod auth;
 mod certificate;
 mod conditions;
 mod documents;
+mod fetched_keys;
 mod gateway;
 mod host;
+mod key_source;
 mod listener;
 mod method;
 mod name;
@@ -30,8 +32,11 @@ pub use conditions::{
     Conditions, HeaderCondition, HeaderTest, QueryCondition, QueryTest, Share, Text, TextMatch,
 };
 pub use documents::{Document, documents};
+pub use fetched_keys::FetchedKeys;
 pub use gateway::{Gateway, Sharding};
 pub use host::HostPattern;
+pub use key_source::KeySource;
+pub(crate) use key_source::{check_url, shown};
 pub use listener::{Certificates, Cidr, ClientAddress, Limits, Listener, Protocol};
 pub use method::Method;
 pub use name::{CertificateName, GatewayName, ListenerName, RouteName, UpstreamName};
@@ -49,7 +54,7 @@ pub use upstream::{
     GrpcCheck, HealthCheck, HttpCheck, HttpVersion, Probe, Retries, SlowStart, TcpKeepalive, Tls, Upstream,
 };
 
-use self::{route::References, selection::Selection};
+use self::{auth::Auth, route::References, selection::Selection};
 use crate::{secrets::Keyring, store::Rows};
 
 /// A whole configuration in which every reference leads somewhere and every policy works.
@@ -58,7 +63,7 @@ pub struct Model {
     gateways: BTreeMap<GatewayName, Gateway>,
     upstreams: BTreeMap<UpstreamName, Arc<Upstream>>,
     routes: BTreeMap<RouteName, Arc<Route>>,
-    auth: Arc<AuthConfig>,
+    auth: Arc<Auth>,
     listeners: BTreeMap<ListenerName, Arc<Listener>>,
     certificates: BTreeMap<CertificateName, Arc<Certificate>>,
 }
@@ -141,7 +146,13 @@ impl Model {
     /// Who may issue tokens and who holds API keys. Keys of providers may be secret.
     #[must_use]
     pub fn auth(&self) -> &AuthConfig {
-        &self.auth
+        &self.auth.config
+    }
+
+    /// Where keys are fetched, for the providers whose keys are.
+    #[must_use]
+    pub fn key_sources(&self) -> &[KeySource] {
+        &self.auth.sources
     }
 }
 

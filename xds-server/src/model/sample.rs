@@ -102,10 +102,13 @@ pub(crate) fn provider(name: &str, issuer: &str) -> JwtProviderRow {
         name: name.to_owned(),
         issuer: issuer.to_owned(),
         audiences: vec!["api".to_owned()],
-        jwks: json!({"keys": [{
+        jwks: Some(json!({"keys": [{
             "kty": "OKP", "crv": "Ed25519", "kid": "1", "alg": "EdDSA",
             "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-        }]}),
+        }]})),
+        jwks_uri: None,
+        discovery: false,
+        jwks_refresh_seconds: 300,
         leeway_seconds: 60,
         algorithms: Vec::new(),
         allow_missing_exp: false,

@@ -200,7 +200,7 @@ fn the_rules_of_a_provider_are_parsed() {
 fn a_key_that_the_filter_would_refuse_is_refused_by_row_and_field() {
     let found = problem(|rows| {
         rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];
-        rows.jwt_providers[1].jwks["keys"][0]["x"] = json!("c2hvcnQ");
+        rows.jwt_providers[1].jwks.as_mut().unwrap()["keys"][0]["x"] = json!("c2hvcnQ");
     });
     assert!(found.starts_with("jwt_providers 'b': field jwks.keys[0]"), "{found}");
     assert!(!found.contains("c2hvcnQ"), "{found}");
@@ -211,7 +211,7 @@ fn a_refused_key_set_is_not_quoted() {
     for jwks in [json!("c2VjcmV0"), json!({"keys": "c2VjcmV0"}), json!(["c2VjcmV0"])] {
         let found = problem(|rows| {
             rows.jwt_providers = vec![provider("a", "https://a")];
-            rows.jwt_providers[0].jwks = jwks;
+            rows.jwt_providers[0].jwks = Some(jwks);
         });
         assert!(found.starts_with("jwt_providers 'a': field jwks: must be a JWK Set"), "{found}");
         assert!(!found.contains("c2VjcmV0"));

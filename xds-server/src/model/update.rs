@@ -33,10 +33,16 @@ impl Model {
 
     /// Whether all that has not changed is still right beside what has: only references could be wrong now.
     fn stands_beside(&self, rows: &Rows, things: &Things) -> bool {
-        let went = |name: &String| {
+        let upstream_went = |name: &String| {
             self.upstreams.contains_key(name.as_str()) && !rows.upstreams.iter().any(|row| row.name == *name)
         };
-        things.gateways.is_empty() && things.jwt_providers.is_empty() && !things.upstreams.iter().any(went)
+        let provider_went = |name: &String| {
+            self.auth.config.providers.iter().any(|provider| provider.name == *name)
+                && !rows.jwt_providers.iter().any(|row| row.name == *name)
+        };
+        things.gateways.is_empty()
+            && !things.upstreams.iter().any(upstream_went)
+            && !things.jwt_providers.iter().any(provider_went)
     }
 
     fn with(&self, rows: &Rows, things: &Things, keyring: &Keyring) -> Result<Self, Vec<Problem>> {
@@ -50,7 +56,7 @@ impl Model {
         if !things.routes.is_empty() {
             overlap::check(&model.routes, &mut problems);
         }
-        if !things.consumers.is_empty() {
+        if things.concern_auth() {
             model.auth = Arc::new(auth::parse(rows, &mut problems));
         }
         if !things.certificates.is_empty() {
@@ -93,6 +99,48 @@ fn share<K: Ord, V: Eq>(all: &mut BTreeMap<K, Arc<V>>, earlier: &BTreeMap<K, Arc
     for (name, thing) in all {
         if let Some(same) = earlier.get(name).filter(|same| *same == thing) {
             *thing = Arc::clone(same);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::sample::{keyring, policy, provider, sound};
+    use serde_json::json;
+
+    fn rows() -> Rows {
+        let mut rows = sound();
+        rows.jwt_providers = vec![provider("id", "https://id")];
+        rows.route_policies = vec![policy("orders", "auth", json!({"jwt": {"providers": ["id"]}}))];
+        rows
+    }
+
+    fn updated(change: impl FnOnce(&mut Rows), providers: &[&str]) -> Result<Model, Vec<Problem>> {
+        let mut rows = rows();
+        let model = Model::parse(&rows, &keyring()).unwrap();
+        change(&mut rows);
+        let jwt_providers = providers.iter().map(ToString::to_string).collect();
+        model.updated(&rows, &Changed::Things(Things { jwt_providers, ..Things::default() }), &keyring())
+    }
+
+    #[test]
+    fn a_changed_provider_has_nothing_else_parsed_again() {
+        let change = |rows: &mut Rows| {
+            rows.jwt_providers[0].leeway_seconds = 7;
+            // Would be refused if it was looked at.
+            rows.upstreams[0].connect_timeout_ms = -1;
+        };
+        assert_eq!(updated(change, &["id"]).unwrap().auth().providers[0].leeway_seconds, 7);
+    }
+
+    #[test]
+    fn a_provider_that_goes_or_changes_its_name_is_missed_by_the_routes_that_name_it() {
+        for (left, changed) in
+            [(vec![], vec!["id"]), (vec![provider("new", "https://id")], vec!["id", "new"])]
+        {
+            let problems = updated(|rows| rows.jwt_providers = left, &changed).unwrap_err();
+            assert!(problems[0].to_string().contains("there is no JWT provider 'id'"), "{problems:?}");
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     model::{Model, Problem},
     secrets::Keyring,
     snapshot::Gateways,
-    store::{Changed, Changes, Heard, NewRelease, Pruner, Rows, Store, StoreError},
+    store::{Changed, Changes, Heard, LiveRows, NewRelease, Pruner, Rows, Store, StoreError},
     translate::{Settings, Translator},
 };
 
@@ -152,7 +152,7 @@ impl Publisher {
             }
             Err(problems) => {
                 self.changed = changed;
-                self.refuse(&problems).await
+                self.refuse(&problems, &rows.live).await
             }
         }
     }
@@ -172,20 +172,21 @@ impl Publisher {
         gateways
     }
 
-    async fn refuse(&mut self, problems: &[Problem]) -> Result<(), StoreError> {
+    async fn refuse(&mut self, problems: &[Problem], live: &LiveRows) -> Result<(), StoreError> {
         self.publication.refused(problems);
         match self.model {
             Some(_) => Ok(()),
-            None => self.serve_last_release().await,
+            None => self.serve_last_release(live).await,
         }
     }
 
-    /// After a restart with rows that make no sense: what was served before is served again.
-    async fn serve_last_release(&mut self) -> Result<(), StoreError> {
-        let Some((release, rows)) = self.store.last_release().await? else {
+    /// After a restart with rows that make no sense: what was served before is served again, with what is live now.
+    async fn serve_last_release(&mut self, live: &LiveRows) -> Result<(), StoreError> {
+        let Some((release, configured)) = self.store.last_release().await? else {
             tracing::error!("there is no earlier release, so nothing is served");
             return Ok(());
         };
+        let rows = Rows { live: live.clone(), ..configured };
         match Model::parse(&rows, &self.keyring) {
             Ok(model) => {
                 let gateways = self.serve(model);

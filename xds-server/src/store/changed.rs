@@ -29,6 +29,10 @@ pub struct Things {
     pub listeners: BTreeSet<String>,
     /// Names of certificates.
     pub certificates: BTreeSet<String>,
+    /// Sets of keys, by their providers.
+    pub jwks_sets: BTreeSet<String>,
+    /// Revocations, by their numbers.
+    pub revocations: BTreeSet<String>,
 }
 
 impl Default for Changed {
@@ -57,6 +61,8 @@ impl Changed {
                 things.consumers.extend(later.consumers);
                 things.listeners.extend(later.listeners);
                 things.certificates.extend(later.certificates);
+                things.jwks_sets.extend(later.jwks_sets);
+                things.revocations.extend(later.revocations);
                 Self::Things(things)
             }
             _ => Self::Everything,
@@ -77,6 +83,13 @@ impl Changed {
 }
 
 impl Things {
+    /// Whether one of them says who may pass.
+    pub(crate) fn concern_auth(&self) -> bool {
+        [&self.consumers, &self.jwt_providers, &self.jwks_sets, &self.revocations]
+            .iter()
+            .any(|names| !names.is_empty())
+    }
+
     /// `None` for a kind that this version does not know.
     fn of_kind(&mut self, kind: &str) -> Option<&mut BTreeSet<String>> {
         match kind {
@@ -87,6 +100,8 @@ impl Things {
             "consumer" => Some(&mut self.consumers),
             "listener" => Some(&mut self.listeners),
             "certificate" => Some(&mut self.certificates),
+            "jwks_set" => Some(&mut self.jwks_sets),
+            "revocation" => Some(&mut self.revocations),
             _ => None,
         }
     }

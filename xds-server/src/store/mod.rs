@@ -4,10 +4,12 @@ mod certificates;
 mod changed;
 mod changes;
 mod error;
+mod jwks;
 mod patch;
 mod prune;
 mod reading;
 mod releases;
+mod revocations;
 mod rows;
 mod tables;
 
@@ -21,12 +23,14 @@ use sqlx::{
 pub use changed::{Changed, Things};
 pub use changes::{Changes, Heard};
 pub use error::StoreError;
+pub use jwks::{JwksFetch, JwksTurn, Kept};
 pub use prune::Pruner;
 pub use reading::Reading;
 pub use releases::{NewRelease, Release};
+pub use revocations::{NewRevocation, Revocation, Revoked, RevokedTokens};
 pub use rows::{
-    ApiKeyRow, CertificateRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, ListenerRow,
-    RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
+    ApiKeyRow, CertificateRow, ConsumerRow, EndpointRow, GatewayRow, JwksSetRow, JwtProviderRow, ListenerRow,
+    LiveRows, RevocationRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
 };
 
 /// One connection listens, one reads, one is to spare.

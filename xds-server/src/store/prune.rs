@@ -1,4 +1,4 @@
-//! Forgetting what changed long ago.
+//! Forgetting what changed long ago, and revocations of tokens that have expired since.
 
 use std::time::Duration;
 
@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::{Store, StoreError};
 
-/// Deletes from table `changes` what every reader has long seen. Who has not, reads everything.
+/// Deletes from table `changes` what every reader has long seen. Who has not, reads everything. With it go the revocations
+/// that have no meaning any more.
 #[derive(Debug)]
 pub struct Pruner {
     store: Store,
@@ -44,6 +45,7 @@ impl Pruner {
 
     async fn prune_and_mark(&mut self) -> Result<(), sqlx::Error> {
         let taken = Instant::now();
+        sqlx::query(EXPIRED).execute(&self.store.pool).await?;
         if let Some(mark) = &self.mark {
             sqlx::query(PRUNE).bind(&mark.xid).execute(&self.store.pool).await?;
         }
@@ -54,6 +56,9 @@ impl Pruner {
         Ok(())
     }
 }
+
+/// No provider's leeway is longer.
+const EXPIRED: &str = "delete from revocations where expires_at < now() - interval '300 seconds'";
 
 /// What was deleted leaves one row, by which a reader that had not seen all of it knows. Transactions that have not been
 /// yet came with a dump of another server.

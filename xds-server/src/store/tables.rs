@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use sqlx::{Executor, FromRow, PgConnection, postgres::PgRow};
 
-use super::{CertificateRow, Changed, Rows, Things};
+use super::{CertificateRow, Changed, LiveRows, Rows, Things};
 
 /// Waits for whoever empties a table (TRUNCATE) and holds off who would. It must come before the transaction's snapshot
 /// is taken: to an older snapshot an emptied table shows no rows, which they were at no moment together with the others.
 pub(super) async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let lock =
         "lock table gateways, upstreams, endpoints, routes, route_upstreams, route_mirrors, route_policies, jwt_providers,
-                consumers, api_keys, listeners, certificates in access share mode";
+                consumers, api_keys, listeners, certificates, jwks_sets, revocations in access share mode";
     connection.execute(lock).await.map(drop)
 }
 
@@ -28,6 +28,8 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
     let consumer = of(|things| &things.consumers);
     let listener = of(|things| &things.listeners);
     let certificate = of(|things| &things.certificates);
+    let jwks_set = of(|things| &things.jwks_sets);
+    let revocation = of(|things| &things.revocations);
     Ok(Rows {
         gateways: GATEWAYS.read(connection, gateway.as_deref()).await?,
         upstreams: UPSTREAMS.read(connection, upstream.as_deref()).await?,
@@ -41,6 +43,10 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
         api_keys: API_KEYS.read(connection, consumer.as_deref()).await?,
         listeners: LISTENERS.read(connection, listener.as_deref()).await?,
         certificates: CERTIFICATES.read(connection, certificate.as_deref()).await?,
+        live: LiveRows {
+            jwks_sets: JWKS_SETS.read(connection, jwks_set.as_deref()).await?,
+            revocations: REVOCATIONS.read(connection, revocation.as_deref()).await?,
+        },
     })
 }
 
@@ -93,6 +99,12 @@ macro_rules! table {
     };
 }
 
+macro_rules! revocations {
+    () => {
+        "select id::text as id, provider, jti, subject, extract(epoch from before)::bigint as before from revocations"
+    };
+}
+
 // Sorted by bytes, whatever the database's locale is, so that every replica and every database agrees.
 
 const GATEWAYS: Table = table!(
@@ -136,7 +148,7 @@ const ROUTE_POLICIES: Table = table!(
 );
 
 const JWT_PROVIDERS: Table = table!(
-    select "name, issuer, audiences, jwks, leeway_seconds, algorithms, allow_missing_exp,
+    select "name, issuer, audiences, jwks, jwks_uri, discovery, jwks_refresh_seconds, leeway_seconds, algorithms, allow_missing_exp,
             max_lifetime_seconds, claims"
     from "jwt_providers" of "name" order by r#"name collate "C""#
 );
@@ -164,3 +176,17 @@ const CERTIFICATES: Table = table!(
               to_char(not_after at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') as not_after"#
     from "certificates" of "name" order by r#"name collate "C""#
 );
+
+const JWKS_SETS: Table = table!(
+    select "provider, source, jwks"
+    from "jwks_sets" of "provider" order by r#"provider collate "C""#
+);
+
+/// Named by their numbers as text, and looked for by the numbers, which are indexed.
+const REVOCATIONS: Table = Table {
+    all: concat!(revocations!(), " order by revocations.id::text collate \"C\""),
+    some: concat!(
+        revocations!(),
+        " where revocations.id = any($1::text[]::bigint[]) order by revocations.id::text collate \"C\""
+    ),
+};

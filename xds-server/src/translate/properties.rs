@@ -15,7 +15,7 @@ use crate::{
         sample::{certificate, endpoint, gateway, https, keyring, policy, provider, route, target, upstream},
     },
     snapshot::Resource,
-    store::{CertificateRow, Changed, ConsumerRow, RouteRow, Rows, Things},
+    store::{CertificateRow, Changed, ConsumerRow, JwtProviderRow, RouteRow, Rows, Things},
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -27,7 +27,7 @@ enum Step {
     Gateway { sharding: &'static str, is_there: bool },
     Upstream { name: &'static str, timeout: Option<i32>, port: i32 },
     Route { name: &'static str, route: Option<RouteStep> },
-    Provider { is_there: bool },
+    Provider { leeway: Option<i32> },
     Consumer { name: &'static str, is_there: bool },
     Listener { name: &'static str, port: Option<i32>, certificates: Vec<&'static str> },
     Certificate { name: &'static str, choice: Option<usize> },
@@ -72,7 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (name(), prop::option::weighted(0.95, 1..3), 1..3)
             .prop_map(|(name, timeout, port)| Step::Upstream { name, timeout, port }),
         6 => (name(), prop::option::weighted(0.8, route)).prop_map(|(name, route)| Step::Route { name, route }),
-        1 => prop::bool::weighted(0.9).prop_map(|is_there| Step::Provider { is_there }),
+        2 => prop::option::weighted(0.8, 299..302).prop_map(|leeway| Step::Provider { leeway }),
         1 => (name(), any::<bool>()).prop_map(|(name, is_there)| Step::Consumer { name, is_there }),
         2 => (name(), prop::option::weighted(0.8, 80..82), prop::sample::subsequence(NAMES.to_vec(), 1..=2))
             .prop_map(|(name, port, certificates)| Step::Listener { name, port, certificates }),
@@ -105,9 +105,10 @@ fn apply(rows: &mut Rows, step: Step) -> Things {
             set_route(rows, name, route);
             Things { routes: one(name), ..Things::default() }
         }
-        Step::Provider { is_there } => {
+        Step::Provider { leeway } => {
             rows.jwt_providers.clear();
-            rows.jwt_providers.extend(is_there.then(|| provider("id", "https://id")));
+            let row = |leeway_seconds| JwtProviderRow { leeway_seconds, ..provider("id", "https://id") };
+            rows.jwt_providers.extend(leeway.map(row));
             Things { jwt_providers: one("id"), ..Things::default() }
         }
         Step::Consumer { name, is_there } => {

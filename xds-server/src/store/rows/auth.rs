@@ -15,8 +15,18 @@ pub struct JwtProviderRow {
     pub issuer: String,
     /// Accepted `aud` values.
     pub audiences: Vec<String>,
-    /// The keys, which may be symmetric and so secret.
-    pub jwks: serde_json::Value,
+    /// The keys, which may be symmetric and so secret; `None`: they are fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<serde_json::Value>,
+    /// Where the keys are fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Whether the issuer says where (OpenID Connect Discovery).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub discovery: bool,
+    /// How often they are fetched, in seconds.
+    #[serde(default = "default_refresh", skip_serializing_if = "is_default_refresh")]
+    pub jwks_refresh_seconds: i32,
     /// Seconds.
     pub leeway_seconds: i32,
     /// The `alg` values that it may use; none: those that its keys say.
@@ -31,6 +41,15 @@ pub struct JwtProviderRow {
     /// Rules on the claims, as `ferrox-policy` defines them.
     #[serde(default = "no_claims", skip_serializing_if = "is_no_claims")]
     pub claims: serde_json::Value,
+}
+
+fn default_refresh() -> i32 {
+    300
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_default_refresh(seconds: &i32) -> bool {
+    *seconds == default_refresh()
 }
 
 fn no_claims() -> serde_json::Value {
@@ -49,6 +68,8 @@ impl fmt::Debug for JwtProviderRow {
             .field("name", &self.name)
             .field("issuer", &self.issuer)
             .field("audiences", &self.audiences)
+            .field("jwks_uri", &self.jwks_uri)
+            .field("discovery", &self.discovery)
             .field("leeway_seconds", &self.leeway_seconds)
             .field("algorithms", &self.algorithms)
             .finish_non_exhaustive()

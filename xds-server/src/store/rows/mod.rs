@@ -2,6 +2,7 @@
 
 mod auth;
 mod listeners;
+mod live;
 mod routing;
 mod upstreams;
 
@@ -10,10 +11,11 @@ use sha2::{Digest, Sha256};
 
 pub use auth::{ApiKeyRow, ConsumerRow, JwtProviderRow};
 pub use listeners::{CertificateRow, ListenerRow};
+pub use live::{JwksSetRow, LiveRows, RevocationRow};
 pub use routing::{GatewayRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow};
 pub use upstreams::{EndpointRow, UpstreamRow};
 
-/// Everything that is configured, a list for each table, each in the order of its primary key.
+/// Everything that is configured, a list for each table, each in the order of its primary key; and what is live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rows {
@@ -44,6 +46,9 @@ pub struct Rows {
     /// Table `certificates`. Left out when empty, as in a release of before there were any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<CertificateRow>,
+    /// The live tables, which are never written with the others: so no release holds them.
+    #[serde(skip_serializing)]
+    pub live: LiveRows,
 }
 
 impl Default for Rows {
@@ -62,12 +67,13 @@ impl Default for Rows {
             api_keys: Vec::new(),
             listeners: Vec::new(),
             certificates: Vec::new(),
+            live: LiveRows::default(),
         }
     }
 }
 
 impl Rows {
-    /// What identifies this content: SHA-256 of its JSON in hex. Equal rows have equal digests in every replica,
+    /// What identifies this configuration, whatever is live: SHA-256 of its JSON in hex. Equal rows have equal digests in every replica,
     /// since lists come in the order of their keys and JSON objects are kept sorted.
     #[must_use]
     pub fn digest(&self) -> String {
@@ -94,7 +100,10 @@ mod tests {
             name: "id".to_owned(),
             issuer: "https://id".to_owned(),
             audiences: vec!["api".to_owned()],
-            jwks,
+            jwks: Some(jwks),
+            jwks_uri: None,
+            discovery: false,
+            jwks_refresh_seconds: 300,
             leeway_seconds: 60,
             algorithms: Vec::new(),
             allow_missing_exp: false,

@@ -4,8 +4,6 @@ use std::{borrow::Cow, collections::BTreeMap, fmt::Write as _};
 
 use serde::Deserialize;
 
-use super::state::Sample;
-
 /// The statistics of clusters that matter, by the end of their names, and what each means. Every end begins with a part
 /// that has a `_`, which no name of an upstream has.
 const STATS: [(&str, Set); 7] = [
@@ -18,12 +16,41 @@ const STATS: [(&str, Set); 7] = [
     ("circuit_breakers.default.rq_retry_open", |sample, value| sample.reached.retries = value > 0),
 ];
 
+/// How often the auth filter met a token of a key that it does not know.
+const UNKNOWN_KEYS: &str = r"wasmcustom\.ferrox\.auth\.(denied|reported)\.unknown_key";
+
 /// Puts the value of a statistic into a sample.
 type Set = fn(&mut Sample, u64);
 
-/// What an Envoy counts, by upstream.
+/// What an Envoy counts of an upstream, at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sample {
+    /// Its endpoints.
+    pub(crate) endpoints: u32,
+    /// Those of them that get traffic.
+    pub(crate) healthy: u32,
+    /// How often an endpoint was taken out since Envoy started.
+    pub(crate) ejections: u64,
+    /// Which limits are reached.
+    pub(crate) reached: Reached,
+}
+
+/// Which limits on concurrency are reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) connections: bool,
+    pub(crate) pending_requests: bool,
+    pub(crate) requests: bool,
+    pub(crate) retries: bool,
+}
+
+/// What an Envoy counts.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stats(BTreeMap<String, Sample>);
+pub struct Stats {
+    upstreams: BTreeMap<String, Sample>,
+    /// Tokens that the auth filter refused, or would have, since their issuer has no such key.
+    unknown_keys: u64,
+}
 
 /// Envoy's answer to `format=json`.
 #[derive(Deserialize)]
@@ -43,7 +70,7 @@ struct Stat<'a> {
 /// the answer.
 pub(super) fn path_and_query() -> String {
     let ends: Vec<String> = STATS.iter().map(|(end, _)| end.replace('.', r"\.")).collect();
-    let filter = format!(r"^cluster\.[^_]+\.({})$", ends.join("|"));
+    let filter = format!(r"^(cluster\.[^_]+\.({})|{UNKNOWN_KEYS})$", ends.join("|"));
     format!("/stats?format=json&usedonly&filter={}", percent_encoded(&filter))
 }
 
@@ -61,23 +88,37 @@ fn percent_encoded(text: &str) -> String {
 
 impl Stats {
     /// Reads an answer. What was not asked for is skipped.
-    pub(super) fn parse(answer: &[u8]) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(answer: &[u8]) -> Result<Self, serde_json::Error> {
         let answer: Answer<'_> = serde_json::from_slice(answer)?;
-        let mut stats = BTreeMap::new();
+        let (mut stats, mut unknown_keys) = (BTreeMap::new(), 0_u64);
         for Stat { name, value } in answer.stats {
+            if is_unknown_keys(&name) {
+                unknown_keys = unknown_keys.saturating_add(value);
+            }
             let Some((upstream, set)) = meaning(&name) else { continue };
             match stats.get_mut(upstream) {
                 Some(sample) => set(sample, value),
                 None => set(stats.entry(upstream.to_owned()).or_default(), value),
             }
         }
-        Ok(Self(stats))
+        Ok(Self { upstreams: stats, unknown_keys })
+    }
+
+    /// How many tokens were refused, or would have been, since their issuer has no such key; since Envoy started.
+    pub(crate) fn unknown_keys(&self) -> u64 {
+        self.unknown_keys
     }
 
     /// The upstreams with what is counted of each.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Sample)> {
-        self.0.iter().map(|(upstream, sample)| (upstream.as_str(), sample))
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = (&str, &Sample)> {
+        self.upstreams.iter().map(|(upstream, sample)| (upstream.as_str(), sample))
     }
+}
+
+fn is_unknown_keys(name: &str) -> bool {
+    let kind =
+        name.strip_prefix("wasmcustom.ferrox.auth.").and_then(|rest| rest.strip_suffix(".unknown_key"));
+    matches!(kind, Some("denied" | "reported"))
 }
 
 /// The upstream that a statistic is of, and what it sets.
@@ -93,7 +134,6 @@ fn saturated(value: u64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::breakers::state::Reached;
 
     #[test]
     fn an_answer_of_envoy_is_read_by_upstream() {
@@ -104,13 +144,16 @@ mod tests {
             {"name":"cluster.orders.eu.circuit_breakers.default.rq_pending_open","value":1},
             {"name":"cluster.orders.eu.circuit_breakers.high.rq_open","value":1},
             {"name":"cluster.b.circuit_breakers.default.rq_open","value":0},
+            {"name":"wasmcustom.ferrox.auth.denied.unknown_key","value":2},
+            {"name":"wasmcustom.ferrox.auth.reported.unknown_key","value":3},
+            {"name":"wasmcustom.ferrox.auth.denied.expired","value":7},
             {"name":"server.uptime","value":1}
         ]}"#;
         let reached = Reached { pending_requests: true, ..Reached::default() };
         let orders = Sample { endpoints: 3, healthy: 1, ejections: 9, reached };
-        let expected =
+        let upstreams =
             BTreeMap::from([("orders.eu".to_owned(), orders), ("b".to_owned(), Sample::default())]);
-        assert_eq!(Stats::parse(answer).unwrap(), Stats(expected));
+        assert_eq!(Stats::parse(answer).unwrap(), Stats { upstreams, unknown_keys: 5 });
         assert_eq!(Stats::parse(br#"{"stats":[]}"#).unwrap(), Stats::default());
     }
 
@@ -126,7 +169,7 @@ mod tests {
         let path = path_and_query();
         assert!(path.parse::<axum::http::Uri>().is_ok(), "{path}");
         assert!(
-            path.contains("&filter=%5Ecluster%5C%2E%5B%5E%5F%5D%2B%5C%2E%28membership%5Ftotal%7C"),
+            path.contains("&filter=%5E%28cluster%5C%2E%5B%5E%5F%5D%2B%5C%2E%28membership%5Ftotal%7C"),
             "{path}"
         );
     }

@@ -9,7 +9,7 @@ use hyper_util::{
 };
 use tokio::time::timeout;
 
-use super::stats::{self, Stats};
+use super::answer::{self, Stats};
 
 /// Longest time from the question to the end of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -42,7 +42,7 @@ impl Questioner {
     pub(super) fn new() -> Self {
         // Between two questions a connection is idle for seconds: one that died meanwhile would only be in the way.
         let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
-        Self { client, path_and_query: stats::path_and_query() }
+        Self { client, path_and_query: answer::path_and_query() }
     }
 
     /// What the Envoy at an address counts.
