@@ -25,7 +25,7 @@ const FIRST: [&str; 11] = [
 ];
 
 /// Tables that the control plane writes.
-pub(crate) const WRITTEN_BY_US: [&str; 2] = ["releases", "changes"];
+pub(crate) const WRITTEN_BY_US: [&str; 4] = ["jwks_sets", "jwks_fetches", "releases", "changes"];
 
 const HEAD: &str = "\
 # Tables

@@ -8,6 +8,7 @@
 
 mod hearing;
 mod history;
+mod live;
 #[path = "../postgres/mod.rs"]
 mod postgres;
 mod pruning;
