@@ -19,13 +19,13 @@ async fn get(gateway: &Gateway, name: &str, path: &str, headers: &[(&str, &str)]
 }
 
 /// The whole log. Envoy writes what it still holds when it stops.
-async fn log(gateway: &mut Gateway) -> String {
+pub(crate) async fn log(gateway: &mut Gateway) -> String {
     gateway.envoy().unwrap().service().stop().await.unwrap();
     gateway.envoy().unwrap().log_tail(usize::MAX)
 }
 
 /// The line of the last request of this name.
-fn line(log: &str, name: &str) -> Value {
+pub(crate) fn line(log: &str, name: &str) -> Value {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line.trim()).ok());
     lines.rev().find(|line| line["user_agent"] == name).unwrap_or_else(|| panic!("no line of {name}"))
 }

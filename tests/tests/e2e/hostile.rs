@@ -10,7 +10,7 @@ use tokio::{
 use crate::rows;
 
 /// Sends bytes as they are and reads the status of the answer.
-async fn status(gateway: &Gateway, request: &[u8]) -> u16 {
+pub(crate) async fn status(gateway: &Gateway, request: &[u8]) -> u16 {
     let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
     // Envoy may refuse and close before it has read everything.
     let _ = stream.write_all(request).await;
@@ -21,7 +21,8 @@ async fn status(gateway: &Gateway, request: &[u8]) -> u16 {
     status.unwrap_or_else(|| panic!("no answer: {answer:?}")).unwrap()
 }
 
-fn request(path: &[u8], headers: &[&[u8]]) -> Vec<u8> {
+/// A GET over HTTP/1.1.
+pub(crate) fn request(path: &[u8], headers: &[&[u8]]) -> Vec<u8> {
     let mut request = [b"GET ", path, b" HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n"].concat();
     for header in headers {
         request.extend_from_slice(header);

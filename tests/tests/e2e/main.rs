@@ -22,7 +22,6 @@ mod revoke;
 mod routing;
 mod rows;
 mod sharding;
-mod signatures;
 mod standalone;
 mod tls;
 mod upstreams;

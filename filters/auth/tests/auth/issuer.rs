@@ -1,6 +1,9 @@
 //! Issuers of tokens for tests.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use jwt_compact::{
     Algorithm, AlgorithmSignature,
     alg::{Ed25519, Es256, Hs256, Hs256Key, Hs384, Hs512, Rsa},
@@ -60,9 +63,29 @@ pub(crate) fn token(algorithm: &str, claims: &Value) -> String {
 
 /// A token with any header, signed by an algorithm's key.
 pub(crate) fn sign(algorithm: &str, header: &Value, claims: &Value) -> String {
-    let input = signing_input(header, claims);
+    sign_text(algorithm, &header.to_string(), &claims.to_string())
+}
+
+/// A token whose header and claims are any text.
+pub(crate) fn sign_text(algorithm: &str, header: &str, claims: &str) -> String {
+    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
     let signature = signature(algorithm, &input);
     format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+/// What everybody knows of the RSA key, in the forms in which it is published: JWK, modulus, DER and PEM of the
+/// SubjectPublicKeyInfo (RFC 5280 section 4.1).
+pub(crate) fn public_rsa_key() -> [Vec<u8>; 5] {
+    let jwk = public_jwk("RS256");
+    assert_eq!(jwk["e"], "AQAB");
+    let modulus = URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap();
+    assert_eq!(modulus.len(), 256);
+    let before = b"\x30\x82\x01\x22\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00\x03\x82\x01\x0f\x00\x30\x82\x01\x0a\x02\x82\x01\x01\x00";
+    let der = [&before[..], &modulus, b"\x02\x03\x01\x00\x01"].concat();
+    let text = STANDARD.encode(&der);
+    let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", lines.join("\n"));
+    [jwk.to_string().into_bytes(), modulus, der, pem.clone().into_bytes(), format!("{pem}\n").into_bytes()]
 }
 
 /// A token whose HMAC has any secret.

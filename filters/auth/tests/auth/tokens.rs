@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use crate::{
     gateway::Gateway,
-    issuer::{ALGORITHMS, NOW, claims, private_jwk, public_jwk, sign, sign_hmac, signing_input, token},
+    issuer::{
+        ALGORITHMS, NOW, claims, private_jwk, public_rsa_key, sign, sign_hmac, sign_text, signing_input,
+        token,
+    },
 };
 
 fn gateway() -> Gateway {
@@ -71,10 +74,7 @@ fn an_unsigned_token_is_refused() {
 /// The classic attack: what everybody knows of an RSA key, used as the secret of an HMAC.
 #[test]
 fn a_public_key_is_no_hmac_secret() {
-    let public = public_jwk("RS256");
-    let modulus = URL_SAFE_NO_PAD.decode(public["n"].as_str().unwrap()).unwrap();
-    let as_json = public.to_string().into_bytes();
-    for secret in [modulus, as_json] {
+    for secret in public_rsa_key() {
         for (header, issuer, reason) in [
             (json!({"alg": "HS256"}), "https://id.example", "bad_signature"),
             (json!({"alg": "HS256", "kid": "RS256"}), "https://id.example", "unknown_key"),
@@ -122,6 +122,62 @@ fn a_key_that_the_token_brings_along_is_not_trusted() {
 fn critical_header_parameters_are_refused() {
     let header = json!({"alg": "EdDSA", "crit": ["exp"], "exp": NOW});
     assert_denied(&sign("EdDSA", &header, &claims(json!({}))), "critical_header");
+}
+
+/// What a parser that takes the last of two members, or reads on, would take for claims.
+#[test]
+fn claims_that_are_not_strict_json_are_refused_though_they_are_signed() {
+    let whole = claims(json!({})).to_string();
+    let with = |more: &str| format!("{},{more}}}", whole.strip_suffix('}').unwrap());
+    let header = r#"{"alg":"EdDSA"}"#;
+    for text in [
+        with(r#""sub":"root""#),
+        with(r#""s\u0075b":"root""#),
+        with(r#""a":{"b":[{"c":1,"c":2}]}"#),
+        format!("{whole}{{}}"),
+        format!("{whole}x"),
+        with(r#""a":NaN"#),
+        with(r#""a":1e400"#),
+        with(r#""a":Infinity"#),
+        with(r#""a":01"#),
+        format!("\u{feff}{whole}"),
+        whole.replace('"', "'"),
+    ] {
+        assert_denied(&sign_text("EdDSA", header, &text), "malformed");
+    }
+    for (member, text) in
+        [("exp", "1e300"), ("exp", "99999999999999999999"), ("exp", "-1"), ("nbf", r#""1""#)]
+    {
+        let others = claims(json!({ member: null })).to_string();
+        let text = others.replace('}', &format!(r#","{member}":{text}}}"#));
+        assert_denied(&sign_text("EdDSA", header, &text), "malformed");
+    }
+    assert_denied(&sign_text("EdDSA", r#"{"alg":"EdDSA","alg":"EdDSA"}"#, &whole), "malformed");
+    assert_denied(&sign_text("EdDSA", r#"{"alg":"EdDSA","x":{"y":1,"y":1}}"#, &whole), "malformed");
+    let gateway = gateway();
+    gateway.passed(gateway.request_with_token(&sign_text("EdDSA", header, &whole)));
+}
+
+#[test]
+fn a_token_over_8_kib_is_refused_before_it_is_verified() {
+    let gateway = gateway();
+    let long = |length: usize| token("EdDSA", &claims(json!({"x": "x".repeat(length)})));
+    gateway.passed(gateway.request_with_token(&long(5_000)));
+    gateway.denied(gateway.request_with_token(&long(8_000)), "malformed");
+    assert_eq!(gateway.host.counted("ferrox.auth.signatures.in_wasm"), 1);
+}
+
+#[test]
+fn scopes_are_a_text_or_a_list_under_both_names() {
+    for replaced in [
+        json!({"scope": "a b"}),
+        json!({"scp": ["a", "b"]}),
+        json!({"scp": "b a"}),
+        json!({"scope": "a", "scp": ["b"]}),
+    ] {
+        let gateway = Gateway::with_policy(json!({"jwt": {}, "scopes": ["a", "b"]}));
+        gateway.passed(gateway.request_with_token(&token("EdDSA", &claims(replaced))));
+    }
 }
 
 #[test]

@@ -2,5 +2,5 @@
 
 mod istio;
 mod plain;
-mod proxy;
+pub(crate) mod proxy;
 mod remote_keys;

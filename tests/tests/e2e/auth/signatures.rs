@@ -5,11 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ferrox_testbed::{gateway::Gateway, upstream::Upstream};
 use serde_json::json;
 
+use super::issuer;
 use crate::rows;
-
-#[expect(dead_code, reason = "the unit tests of auth use more of it")]
-#[path = "../../../filters/auth/tests/auth/issuer.rs"]
-mod issuer;
 
 async fn counted(gateway: &Gateway, name: &str) -> u64 {
     let url = gateway.envoy_url(&format!("/stats?filter=ferrox.auth.signatures.{name}$")).unwrap();
