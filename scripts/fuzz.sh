@@ -23,7 +23,7 @@ for target in "${targets[@]}"; do
     "$built/$target" -max_total_time="$seconds" -max_len=2048 -dict=fuzz/words.dict -print_final_stats=1 \
         -artifact_prefix="fuzz/artifacts/$target-" "$found" "$corpus"
     least=$(mktemp -d)
-    "$built/$target" -set_cover_merge=1 "$least" "$corpus" "$found"
+    "$built/$target" -use_counters=0 -set_cover_merge=1 "$least" "$corpus" "$found"
     rm -r "$corpus" "$found"
     mv "$least" "$corpus"
     chmod 755 "$corpus"

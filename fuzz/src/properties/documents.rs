@@ -6,6 +6,7 @@ use ferrox_policy::{
     auth::{AuthConfig, AuthPolicy},
     parse,
 };
+use serde_json::Value;
 
 use super::{identity_headers, with_gateway};
 
@@ -22,7 +23,9 @@ fn configuration(json: &[u8]) {
     let configured = Auth::configure(&MockHost::default(), json).map(|_| ());
     let checked = match parse::<AuthConfig>(json) {
         Ok(config) => {
-            assert_eq!(parse::<AuthConfig>(&serde_json::to_vec(&config).unwrap()).unwrap(), config);
+            if is_exact(&serde_json::from_slice(json).unwrap()) {
+                assert_eq!(parse::<AuthConfig>(&serde_json::to_vec(&config).unwrap()).unwrap(), config);
+            }
             check(&config).map_err(|invalid| invalid.to_string())
         }
         Err(invalid) => Err(invalid.to_string()),
@@ -30,9 +33,22 @@ fn configuration(json: &[u8]) {
     assert_eq!(configured, checked);
 }
 
+/// Whether no number has a fraction. serde_json reads those with many digits a unit in the last place off, so that what it
+/// wrote may be read as the neighbour.
+fn is_exact(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64(),
+        Value::Array(list) => list.iter().all(is_exact),
+        Value::Object(object) => object.values().all(is_exact),
+        _ => true,
+    }
+}
+
 fn policy(json: &str) {
     let policy = parse::<AuthPolicy>(json.as_bytes());
-    if let Ok(policy) = &policy {
+    if let Ok(policy) = &policy
+        && is_exact(&serde_json::from_str(json).unwrap())
+    {
         assert_eq!(parse::<AuthPolicy>(&serde_json::to_vec(policy).unwrap()).unwrap(), *policy);
     }
     let claim_headers = policy.iter().flat_map(|policy| &policy.claim_headers);

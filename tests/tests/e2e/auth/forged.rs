@@ -119,7 +119,7 @@ async fn a_token_has_one_way_in_which_it_is_written() {
         [("bEARER", None), ("Bearer  ", None), ("Basic", Some("missing")), ("Bearerx", Some("missing"))]
     {
         cases.push(
-            Case::new(&format!("scheme {scheme}"), "/in", reason)
+            Case::new(&format!("scheme '{scheme}'"), "/in", reason)
                 .header("authorization", format!("{scheme} {good}")),
         );
     }
