@@ -4,7 +4,7 @@ alter table jwt_providers
     alter column jwks drop not null,
     drop constraint jwt_providers_jwks_check,
     add constraint jwt_providers_jwks_check check (jwks is null or coalesce(jsonb_typeof(jwks -> 'keys'), '') = 'array'),
-    add column jwks_uri text check (jwks_uri ~ '^https?://[\x21-\x7e]{1,2000}$'),
+    add column jwks_uri text check (jwks_uri ~ '^https?://[\x21-\x7e]+$' and octet_length(jwks_uri) <= 2048),
     add column discovery boolean not null default false,
     add column jwks_refresh_seconds integer not null default 300 check (jwks_refresh_seconds between 10 and 86400),
     add constraint jwt_providers_one_source_of_keys check (num_nonnulls(jwks, jwks_uri) + discovery::integer = 1);

@@ -107,8 +107,15 @@ impl Attempts {
     async fn run(self, source: KeySource, before: Option<JwksFetch>) {
         // Nobody closes it.
         let Ok(_one) = self.at_once.acquire().await else { return };
-        if let Err(error) = self.attempt(&source, before.filter(|before| before.source == source.url)).await {
-            tracing::warn!(provider = source.provider, %error, "keys are not fetched; the last good ones stay");
+        let attempt = self.attempt(&source, before.filter(|before| before.source == source.url)).await;
+        let error = attempt.err().map(|error| error.to_string());
+        let told = std::mem::replace(&mut self.jwks.book().database_error, error.clone());
+        if let Some(error) = error.filter(|error| told.as_ref() != Some(error)) {
+            tracing::warn!(
+                provider = source.provider,
+                error,
+                "keys are not fetched; the last good ones stay"
+            );
         }
     }
 

@@ -43,6 +43,8 @@ struct Book {
     fetches: Vec<JwksFetch>,
     /// What this replica's attempts came to, by provider.
     outcomes: BTreeMap<(String, Outcome), u64>,
+    /// Why the last attempt could not use the database, to tell it once: a replica that may not write never can.
+    database_error: Option<String>,
     /// Tokens of unknown keys that each Envoy has counted.
     unknown_keys: BTreeMap<Proxy, u64>,
 }

@@ -1,14 +1,11 @@
 //! Keys that were fetched: which of them can be used, and what of them is kept.
 
-use ferrox_policy::auth::{Algorithm, AuthConfig, JwkSet, JwtProvider};
+use ferrox_policy::auth::{Algorithm, AuthConfig, JwkSet, JwtProvider, MOST_KEYS};
 use serde_json::{Map, Value, json};
 
 /// The members of public keys that verify (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2). Others, such as
 /// certificates, are not kept: they would only weigh.
 const MEMBERS: [&str; 10] = ["kty", "kid", "use", "key_ops", "alg", "n", "e", "crv", "x", "y"];
-
-/// Most keys of a set, as of a provider.
-const MOST_KEYS: usize = 32;
 
 /// The keys of a fetched JWK Set that can be used, sorted, so that a set is the same in whatever order it comes.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,7 +51,8 @@ fn is_usable(key: &Value, algorithms: &[Algorithm]) -> bool {
         name: "fetched".to_owned(),
         issuer: "fetched".to_owned(),
         audiences: vec!["fetched".to_owned()],
-        jwks: JwkSet { keys: vec![key.clone()] },
+        jwks: Some(JwkSet { keys: vec![key.clone()] }),
+        remote_jwks: None,
         leeway_seconds: 0,
         algorithms: algorithms.to_vec(),
         allow_missing_exp: false,

@@ -154,14 +154,14 @@ impl Store {
 /// The row is locked while it is judged, so of replicas that come together one gets the turn. A provider that has gone gets
 /// no row.
 const CLAIM: &str = "
-    insert into jwks_fetches as fetch (provider, source, leased_until)
+    insert into jwks_fetches as known (provider, source, leased_until)
     select name, $2, now() + make_interval(secs => $3) from jwt_providers where name = $1
     on conflict (provider) do update set
-        source = excluded.source, attempt = fetch.attempt + 1, leased_until = excluded.leased_until,
-        fetched_at = case when fetch.source = excluded.source then fetch.fetched_at end,
-        error = case when fetch.source = excluded.source then fetch.error end,
-        failures = case when fetch.source = excluded.source then fetch.failures else 0 end
-    where fetch.source <> excluded.source or (fetch.due_at <= now() and fetch.leased_until <= now())
+        source = excluded.source, attempt = known.attempt + 1, leased_until = excluded.leased_until,
+        fetched_at = case when known.source = excluded.source then known.fetched_at end,
+        error = case when known.source = excluded.source then known.error end,
+        failures = case when known.source = excluded.source then known.failures else 0 end
+    where known.source <> excluded.source or (known.due_at <= now() and known.leased_until <= now())
     returning attempt";
 
 const GOOD: &str = "
