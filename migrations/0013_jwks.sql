@@ -72,6 +72,7 @@ create table revocations (
 create index revocations_expires_at on revocations (expires_at);
 comment on table revocations is
     'Tokens that are refused before they expire. No release has them: a return to an earlier one brings no token back';
+comment on column revocations.id is 'Number, from 1';
 comment on column revocations.provider is 'Whose tokens';
 comment on column revocations.jti is 'The jti of one token; null: a subject''s';
 comment on column revocations.subject is 'The sub of tokens; null: one token';
@@ -80,6 +81,8 @@ comment on column revocations.before is
 comment on column revocations.reason is 'Why, for people';
 comment on column revocations.expires_at is
     'When the last of the tokens has expired. The row has no meaning then, and is deleted some time after';
+
+comment on column revocations.created_at is 'When they were taken back';
 
 comment on column changes.kind is
     'gateway, upstream, route, jwt_provider, consumer, listener, certificate, jwks_set or revocation; pruned: changes of '

@@ -152,7 +152,17 @@ fn differing(before: &Rows, after: &Rows) -> BTreeSet<Thing> {
 }
 
 fn named(things: &Things) -> BTreeSet<Thing> {
-    let Things { gateways, upstreams, routes, jwt_providers, consumers, listeners, certificates } = things;
+    let Things {
+        gateways,
+        upstreams,
+        routes,
+        jwt_providers,
+        consumers,
+        listeners,
+        certificates,
+        jwks_sets,
+        revocations,
+    } = things;
     [
         ("gateways", gateways),
         ("upstreams", upstreams),
@@ -161,6 +171,8 @@ fn named(things: &Things) -> BTreeSet<Thing> {
         ("consumers", consumers),
         ("listeners", listeners),
         ("certificates", certificates),
+        ("jwks_sets", jwks_sets),
+        ("revocations", revocations),
     ]
     .into_iter()
     .flat_map(|(kind, names)| names.iter().map(move |name| (kind, name.clone())))
