@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 /// What a refresh found to have changed. A row belongs to a thing: an endpoint to its upstream, a policy to its route, an
 /// API key to its consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Changed {
     /// Anything may have.
     Everything,
