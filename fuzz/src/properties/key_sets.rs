@@ -28,6 +28,7 @@ pub fn hold(data: &[u8]) {
 }
 
 fn assert_accepted(config: &Value, keys: &[Value]) {
+    // None at all is a set too: that of an issuer whose keys are yet to come.
     assert!(keys.len() <= 32);
     keys.iter().for_each(assert_strong);
     let gateway = Gateway::with_config(config);
