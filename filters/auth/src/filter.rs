@@ -1,6 +1,7 @@
 //! The shell: Envoy's callbacks around the decision.
 
 use std::{
+    io::Read,
     rc::Rc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -10,7 +11,7 @@ use ferrox_policy::{
     Invalid,
     auth::{AuthConfig, AuthPolicy, FILTER},
     identity::header,
-    parse,
+    parse, parse_from,
     placement::{DIGEST, POLICY, Placement},
 };
 
@@ -39,8 +40,8 @@ struct Shared {
 impl Plugin for Auth {
     type Stream = Guard;
 
-    fn configure(host: &dyn Host, configuration: &[u8]) -> Result<Self, String> {
-        let config: AuthConfig = parse(configuration).map_err(|invalid| invalid.to_string())?;
+    fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String> {
+        let config: AuthConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
         let shared = Shared {
             known: Known::compile(&config, Verifier::probe(host)).map_err(|invalid| invalid.to_string())?,
             of_routes: PolicyCache::new(FILTER, DIGEST, POLICY),

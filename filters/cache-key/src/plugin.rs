@@ -1,11 +1,11 @@
 //! The filter with one configuration, and how it finds a request's policy.
 
-use std::rc::Rc;
+use std::{io::Read, rc::Rc};
 
 use ferrox_host::{Counter, Headers, Host, Plugin, PolicyCache};
 use ferrox_policy::{
     cache::{self, CacheConfig, CachePolicy},
-    parse,
+    parse, parse_from,
     placement::{self, Placement},
 };
 
@@ -59,8 +59,8 @@ impl Counters {
 impl Plugin for CacheKey {
     type Stream = CacheStream;
 
-    fn configure(host: &dyn Host, configuration: &[u8]) -> Result<Self, String> {
-        let config: CacheConfig = parse(configuration).map_err(|invalid| invalid.to_string())?;
+    fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String> {
+        let config: CacheConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
         Ok(Self(Rc::new(Shared {
             store: Store::new(config.sidecar),
             routes: PolicyCache::new(cache::FILTER, placement::DIGEST, placement::POLICY),

@@ -1,5 +1,7 @@
 //! A filter that does nothing: what is left when all is optimised.
 
+use std::io::Read;
+
 use ferrox_host::{Host, Plugin, Stream};
 
 /// The filter.
@@ -9,7 +11,7 @@ pub struct Empty;
 impl Plugin for Empty {
     type Stream = Self;
 
-    fn configure(_host: &dyn Host, _configuration: &[u8]) -> Result<Self, String> {
+    fn configure(_host: &dyn Host, _configuration: impl Read) -> Result<Self, String> {
         Ok(Self)
     }
 

@@ -123,6 +123,9 @@ pub trait Host {
     /// Has [`Plugin::on_tick`](crate::Plugin::on_tick) called from now on, a period after the last. Only while configuring.
     fn set_tick(&self, period: Duration);
 
+    /// Bytes of memory that this VM has. It never has less again.
+    fn memory(&self) -> usize;
+
     /// A number that nobody can foresee.
     fn random(&self) -> u64;
 

@@ -1,5 +1,7 @@
 //! What a filter is.
 
+use std::io::Read;
+
 use crate::{CallId, CallOutcome, Host};
 
 /// A filter with one accepted configuration. Each worker thread of Envoy has its own.
@@ -11,7 +13,7 @@ pub trait Plugin: Sized + 'static {
     ///
     /// # Errors
     /// When the configuration is wrong: the field and the reason, for the log.
-    fn configure(host: &dyn Host, configuration: &[u8]) -> Result<Self, String>;
+    fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String>;
 
     /// A new request.
     fn open(&self) -> Self::Stream;

@@ -1,8 +1,10 @@
 //! The way to Envoy: proxy-wasm's callbacks and host calls.
 
 use std::{
+    arch::wasm32::memory_size,
     cell::Cell,
     hash::{BuildHasher, Hasher, RandomState},
+    io::{self, Read},
     rc::Rc,
     time::{Duration, SystemTime},
 };
@@ -17,6 +19,9 @@ use crate::{
     Call, CallId, CallOutcome, CallRefused, Counter, Flow, Gauge, Headers, Host, Level, Overtaken, Plugin,
     Replacing, Reply, SharedValue, Side, SignatureCheck, Stream, signature,
 };
+
+/// Bytes of a page of a VM's memory (WebAssembly specification, section 4.2.8).
+const PAGE: usize = 65_536;
 
 /// Starts a plugin: what the module's `_initialize` does.
 pub fn start<P: Plugin>() {
@@ -37,10 +42,9 @@ impl<P: Plugin> Context for Root<P> {
 }
 
 impl<P: Plugin> RootContext for Root<P> {
-    fn on_configure(&mut self, _size: usize) -> bool {
+    fn on_configure(&mut self, size: usize) -> bool {
         let host = Envoy::default();
-        let configuration = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, usize::MAX);
-        match P::configure(&host, &configuration.ok().flatten().unwrap_or_default()) {
+        match P::configure(&host, Configuration { read: 0, size }) {
             Ok(plugin) => {
                 self.plugin = Some(Rc::new(plugin));
                 true
@@ -65,6 +69,26 @@ impl<P: Plugin> RootContext for Root<P> {
 
     fn get_type(&self) -> Option<ContextType> {
         Some(ContextType::HttpContext)
+    }
+}
+
+/// The plugin's configuration, which Envoy holds: a part of it at a time is in the VM.
+struct Configuration {
+    read: usize,
+    size: usize,
+}
+
+impl Read for Configuration {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = into.len().min(self.size - self.read);
+        if length == 0 {
+            return Ok(0);
+        }
+        let part = hostcalls::get_buffer(BufferType::PluginConfiguration, self.read, length);
+        let part = part.map_err(|status| io::Error::other(format!("Envoy answered {status:?}")))?;
+        let read = part.unwrap_or_default().as_slice().read(into)?;
+        self.read += read;
+        Ok(read)
     }
 }
 
@@ -284,6 +308,10 @@ impl Host for Envoy {
     fn set_shared(&self, key: &str, bytes: &[u8], replacing: Replacing) -> Result<(), Overtaken> {
         let cas = Some(replacing.cas()).filter(|cas| *cas != 0);
         hostcalls::set_shared_data(key, Some(bytes), cas).map_err(|_| Overtaken)
+    }
+
+    fn memory(&self) -> usize {
+        memory_size::<0>().saturating_mul(PAGE)
     }
 
     fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {

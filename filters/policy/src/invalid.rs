@@ -1,5 +1,7 @@
 //! Why a policy or a configuration was refused.
 
+use std::io::{BufRead, BufReader, Read};
+
 use serde::de::DeserializeOwned;
 
 /// A refusal: the field, as a path such as `limits[0].requests`, and the reason.
@@ -38,11 +40,31 @@ pub trait Check {
 
 /// Parses JSON and checks it. Unknown fields are refused, since a misspelt limit is no limit.
 pub fn parse<T: DeserializeOwned + Check>(json: &[u8]) -> Result<T, Invalid> {
-    // serde takes a list for a struct too, member by member.
-    if !json.trim_ascii_start().starts_with(b"{") {
-        return Err(Invalid::new("", "must be a JSON object"));
+    check_object(json)?;
+    finish(serde_json::Deserializer::from_slice(json))
+}
+
+/// Parses JSON as it is read, so that it is never in memory as a whole, and checks it. Slower than [`parse`].
+pub fn parse_from<T: DeserializeOwned + Check>(json: impl Read) -> Result<T, Invalid> {
+    let mut json = BufReader::with_capacity(READ_AT_ONCE, json);
+    check_object(json.fill_buf().map_err(|error| Invalid::new("", error.to_string()))?)?;
+    finish(serde_json::Deserializer::from_reader(json))
+}
+
+/// Bytes that are read at once.
+const READ_AT_ONCE: usize = 64 << 10;
+
+/// serde takes a list for a struct too, member by member.
+fn check_object(start: &[u8]) -> Result<(), Invalid> {
+    match start.trim_ascii_start().starts_with(b"{") {
+        true => Ok(()),
+        false => Err(Invalid::new("", "must be a JSON object")),
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
+}
+
+fn finish<'de, T: DeserializeOwned + Check>(
+    mut deserializer: serde_json::Deserializer<impl serde_json::de::Read<'de>>,
+) -> Result<T, Invalid> {
     let value: T = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();
         let field = if field == "." { String::new() } else { field };

@@ -24,4 +24,4 @@ pub mod rate_limit;
 pub mod schema;
 pub mod sidecar;
 
-pub use invalid::{Check, Invalid, parse};
+pub use invalid::{Check, Invalid, parse, parse_from};

@@ -1,10 +1,10 @@
 //! The shell between Envoy and the decision.
 
-use std::{cell::RefCell, mem, rc::Rc, time::Duration};
+use std::{cell::RefCell, io::Read, mem, rc::Rc, time::Duration};
 
 use ferrox_host::{Call, CallId, CallOutcome, CallRefused, Flow, Host, Plugin, Side, Stream};
 use ferrox_policy::{
-    parse,
+    parse_from,
     rate_limit::{Limit, RateLimitConfig, Stage},
     sidecar::{LIMITS_PATH, LimitCheck, LimitsRequest, LimitsResponse, Sidecar},
 };
@@ -35,8 +35,8 @@ struct Limiter {
 impl Plugin for RateLimit {
     type Stream = RateLimitStream;
 
-    fn configure(host: &dyn Host, configuration: &[u8]) -> Result<Self, String> {
-        let config: RateLimitConfig = parse(configuration).map_err(|invalid| invalid.to_string())?;
+    fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String> {
+        let config: RateLimitConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
         Ok(Self(Rc::new(Limiter {
             stage: config.stage,
             sidecar: config.sidecar,

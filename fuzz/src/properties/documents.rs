@@ -4,7 +4,7 @@ use ferrox_auth::{Auth, check};
 use ferrox_host::{Flow, Host, Plugin, Side, mock::MockHost};
 use ferrox_policy::{
     auth::{AuthConfig, AuthPolicy},
-    parse,
+    parse, parse_from,
 };
 use serde_json::Value;
 
@@ -21,7 +21,10 @@ pub fn hold(data: &[u8]) {
 
 fn configuration(json: &[u8]) {
     let configured = Auth::configure(&MockHost::default(), json).map(|_| ());
-    let checked = match parse::<AuthConfig>(json) {
+    // As the filter reads it. Read as one piece it is the same, but for the columns that refusals name.
+    let read = parse_from::<AuthConfig>(json);
+    assert_eq!(read.as_ref().ok(), parse::<AuthConfig>(json).ok().as_ref());
+    let checked = match read {
         Ok(config) => {
             if is_exact(&serde_json::from_slice(json).unwrap()) {
                 assert_eq!(parse::<AuthConfig>(&serde_json::to_vec(&config).unwrap()).unwrap(), config);

@@ -339,6 +339,10 @@ impl Host for MockHost {
         self.shared.set(key, bytes, replacing)
     }
 
+    fn memory(&self) -> usize {
+        65_536
+    }
+
     fn verify_signature(&self, check: &SignatureCheck<'_>) -> Option<bool> {
         self.verifier.borrow().as_ref()?(check)
     }

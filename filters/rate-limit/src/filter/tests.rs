@@ -143,7 +143,7 @@ fn the_access_log_can_read_what_was_decided() {
 #[test]
 fn a_wrong_configuration_is_refused_by_field() {
     let host = MockHost::default();
-    let refusal = RateLimit::configure(&host, br#"{"stage":"address","sidecar":{"cluster":""}}"#).err();
+    let refusal = RateLimit::configure(&host, &br#"{"stage":"address","sidecar":{"cluster":""}}"#[..]).err();
     assert_eq!(refusal.expect("refused"), "sidecar.cluster: must not be empty");
 }
 

@@ -71,7 +71,7 @@ pub(super) fn header<'r>(reply: &'r Reply, name: &str) -> &'r str {
 
 pub(super) fn bed(policy: &str) -> Bed {
     let host = MockHost::default();
-    let plugin = CacheKey::configure(&host, br#"{"sidecar":{"cluster":"sidecar"}}"#).unwrap();
+    let plugin = CacheKey::configure(&host, &br#"{"sidecar":{"cluster":"sidecar"}}"#[..]).unwrap();
     let policy = policy.to_owned();
     Bed { host, plugin, policy, identity: None, entries: HashMap::new(), sidecar_fails: None }
 }

@@ -79,7 +79,7 @@ fn a_placed_policy_counts_where_the_route_has_none_of_its_own() {
     let mut bed = bed("");
     let config =
         br#"{"sidecar":{"cluster":"s"},"policies":{"routes":[{"match":{"path_prefix":"/p"},"policy":{}}]}}"#;
-    bed.plugin = CacheKey::configure(&bed.host, config).unwrap();
+    bed.plugin = CacheKey::configure(&bed.host, &config[..]).unwrap();
     bed.host.next_stream(&GET);
     assert_eq!(bed.plugin.open().on_request_headers(&bed.host, true), Flow::Pause);
     bed.host.next_stream(&[(":method", "GET"), (":scheme", "https"), (":authority", "h"), (":path", "/q")]);
@@ -101,7 +101,8 @@ fn a_policy_that_cannot_be_used_is_logged_and_bypassed() {
 #[test]
 fn a_wrong_configuration_is_refused_by_field() {
     let host = MockHost::default();
-    let refusal = CacheKey::configure(&host, br#"{"sidecar":{"cluster":"","timeout_ms":5}}"#).unwrap_err();
+    let refusal =
+        CacheKey::configure(&host, &br#"{"sidecar":{"cluster":"","timeout_ms":5}}"#[..]).unwrap_err();
     assert!(refusal.starts_with("sidecar.cluster"), "{refusal}");
 }
 
