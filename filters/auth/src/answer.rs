@@ -67,7 +67,15 @@ fn challenge(scheme: &str, denial: Denial, policy: &AuthPolicy, method: &str) ->
 /// The error code of RFC 6750 section 3.1; `None` where the token is not what is wrong.
 fn error_code(denial: Denial) -> Option<&'static str> {
     match denial {
-        Denial::Missing | Denial::UnknownApiKey | Denial::SeveralApiKeys | Denial::KeysUnavailable => None,
+        Denial::Missing
+        | Denial::SeveralApiKeys
+        | Denial::UnknownApiKey
+        | Denial::MalformedApiKey
+        | Denial::DisabledApiKey
+        | Denial::EarlyApiKey
+        | Denial::ExpiredApiKey
+        | Denial::WrongRoute
+        | Denial::KeysUnavailable => None,
         Denial::SeveralTokens => Some("invalid_request"),
         Denial::MissingScope | Denial::MissingClaim => Some("insufficient_scope"),
         Denial::Malformed

@@ -1,100 +1,77 @@
-//! Whose API keys are known.
+//! Which API keys are known, and what each is good for.
 
-use std::{collections::HashMap, rc::Rc};
+use ferrox_host::Host;
+use ferrox_policy::{
+    Invalid,
+    auth::{Consumer, HeldKey, KeyDigest, KeySet, Shape},
+};
 
-use ferrox_policy::{Invalid, auth::Consumer};
-use sha2::{Digest, Sha256};
+use crate::denial::Denial;
 
-type KeyDigest = [u8; 32];
+/// Envoy's property that holds the name of the route a request takes.
+const ROUTE_NAME: [&str; 2] = ["xds", "route_name"];
 
-/// The consumers by the SHA-256 of each of their keys.
-///
-/// The time of a look-up is no oracle: what is compared are digests, and who measures how far the digest of a
-/// guess agrees with a stored one learns bits of a digest, from which no key can be made. The map's own hashes are
-/// seeded at random.
+/// The keys that are known.
 #[derive(Debug)]
-pub(crate) struct ApiKeys(HashMap<KeyDigest, Rc<Consumer>>);
+pub(crate) struct ApiKeys {
+    /// Those that the control plane packed.
+    shipped: Option<KeySet>,
+    /// Those that stand with their consumers.
+    written: KeySet,
+}
 
 impl ApiKeys {
-    /// Compiles the configured consumers.
+    /// Takes over the keys of a configuration that was checked.
+    pub(crate) fn compile(consumers: &[Consumer], shipped: Option<KeySet>) -> Result<Self, Invalid> {
+        let grants: Vec<_> = consumers.iter().flat_map(Consumer::grants).collect();
+        Ok(Self { shipped, written: KeySet::pack(consumers, &grants)? })
+    }
+
+    /// What a key that a client sent is good for; `now` is in seconds since 1970.
     ///
     /// # Errors
-    /// The field, as `[i].key_sha256[j]`, and the reason.
-    pub(crate) fn compile(consumers: &[Consumer]) -> Result<Self, Invalid> {
-        let mut by_digest = HashMap::new();
-        for (index, consumer) in consumers.iter().enumerate() {
-            // The digests are the map's keys, no need to hold them twice.
-            let holder = Rc::new(Consumer { key_sha256: Vec::new(), ..consumer.clone() });
-            for (key, hex) in consumer.key_sha256.iter().enumerate() {
-                let field = || format!("[{index}].key_sha256[{key}]");
-                let digest =
-                    from_hex(hex).ok_or_else(|| Invalid::new(field(), "must be 64 lower-case hex digits"))?;
-                if by_digest.insert(digest, Rc::clone(&holder)).is_some() {
-                    return Err(Invalid::new(field(), "stands twice"));
-                }
-            }
+    /// When it is not known, or not good for this route or at this time. Only who holds the key learns more than that it
+    /// is not known.
+    pub(crate) fn verify(
+        &self,
+        host: &dyn Host,
+        key: &[u8],
+        now: impl Fn() -> f64,
+    ) -> Result<HeldKey<'_>, Denial> {
+        if Shape::of(key) == Shape::Mistyped {
+            return Err(Denial::MalformedApiKey);
         }
-        Ok(Self(by_digest))
-    }
-
-    /// The consumer who holds this key.
-    pub(crate) fn holder(&self, key: &[u8]) -> Option<&Consumer> {
-        let digest: KeyDigest = Sha256::digest(key).into();
-        self.0.get(&digest).map(Rc::as_ref)
-    }
-}
-
-fn from_hex(hex: &str) -> Option<KeyDigest> {
-    let mut digest = KeyDigest::default();
-    if hex.len() != 2 * digest.len() {
-        return None;
-    }
-    for (byte, digits) in digest.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
-        let [high, low] = digits else { return None };
-        *byte = hex_digit(*high)? << 4 | hex_digit(*low)?;
-    }
-    Some(digest)
-}
-
-fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn consumer(name: &str, keys: &[&str]) -> Consumer {
-        let key_sha256 = keys.iter().map(|key| (*key).to_owned()).collect();
-        Consumer { name: name.to_owned(), scopes: Vec::new(), key_sha256 }
-    }
-
-    // SHA-256 of "abc" and of the empty string (FIPS 180-2 appendix B.1 and the well-known one).
-    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-    const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-
-    #[test]
-    fn a_consumer_is_found_by_each_of_its_keys_and_by_no_other() {
-        let keys = ApiKeys::compile(&[consumer("a", &[ABC, EMPTY]), consumer("b", &[])]).unwrap();
-        for key in [&b"abc"[..], b""] {
-            assert_eq!(keys.holder(key).map(|consumer| consumer.name.as_str()), Some("a"));
+        let held = self.find(&KeyDigest::of(key)).ok_or(Denial::UnknownApiKey)?;
+        if held.terms.disabled {
+            return Err(Denial::DisabledApiKey);
         }
-        for key in [&b"ABC"[..], b"abc ", b"\xff", ABC.as_bytes()] {
-            assert!(keys.holder(key).is_none());
+        if held.has_times() {
+            check_times(&held, now())?;
+        }
+        match held.terms.routes.is_empty() || is_on(host, &held.terms.routes) {
+            true => Ok(held),
+            false => Err(Denial::WrongRoute),
         }
     }
 
-    #[test]
-    fn a_digest_that_is_none_or_stands_twice_is_refused_by_its_place() {
-        let refusal = |consumers: &[Consumer]| ApiKeys::compile(consumers).unwrap_err().to_string();
-        assert!(refusal(&[consumer("a", &[ABC, &ABC[2..]])]).starts_with("[0].key_sha256[1]: must be"));
-        assert!(refusal(&[consumer("a", &[&ABC.to_uppercase()])]).starts_with("[0].key_sha256[0]: must be"));
-        assert!(
-            refusal(&[consumer("a", &[ABC]), consumer("b", &[ABC])]).starts_with("[1].key_sha256[0]: stands")
-        );
+    fn find(&self, sha256: &KeyDigest) -> Option<HeldKey<'_>> {
+        let shipped = self.shipped.as_ref().and_then(|keys| keys.find(sha256));
+        shipped.or_else(|| self.written.find(sha256))
     }
+}
+
+fn check_times(held: &HeldKey<'_>, now: f64) -> Result<(), Denial> {
+    if held.is_early(now) {
+        return Err(Denial::EarlyApiKey);
+    }
+    match held.has_expired(now) {
+        true => Err(Denial::ExpiredApiKey),
+        false => Ok(()),
+    }
+}
+
+/// Whether the request takes one of these routes. Where Envoy names none it does not.
+fn is_on(host: &dyn Host, routes: &[String]) -> bool {
+    let route = host.property(&ROUTE_NAME).unwrap_or_default();
+    routes.iter().any(|name| name.as_bytes() == route)
 }

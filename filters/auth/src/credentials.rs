@@ -7,8 +7,8 @@ use ferrox_policy::auth::{AuthPolicy, Place};
 
 use crate::{denial::Denial, place};
 
-/// Longest token in bytes. Longer ones are refused before anything is computed on them.
-const MAX_TOKEN: usize = 8 << 10;
+/// Longest token or key in bytes. Longer ones are refused before anything is computed on them.
+const MAX_LENGTH: usize = 8 << 10;
 
 /// The credentials in a request that its policy accepts; others are not looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,8 +26,13 @@ impl<'h> Credentials<'h> {
         let token = policy.jwt.as_ref().map(|accept| from(&accept.from, Denial::SeveralTokens));
         let api_key = policy.api_key.as_ref().map(|accept| from(&accept.from, Denial::SeveralApiKeys));
         let (token, api_key) = (token.transpose()?.flatten(), api_key.transpose()?.flatten());
-        if token.as_ref().is_some_and(|token| token.len() > MAX_TOKEN) {
+        let is_long =
+            |found: &Option<Cow<'_, [u8]>>| found.as_ref().is_some_and(|value| value.len() > MAX_LENGTH);
+        if is_long(&token) {
             return Err(Denial::Malformed);
+        }
+        if is_long(&api_key) {
+            return Err(Denial::MalformedApiKey);
         }
         Ok(Self { token, api_key })
     }
@@ -98,10 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn a_token_over_the_limit_is_refused() {
+    fn what_is_over_the_limit_is_refused() {
         let bearer = |length: usize| headers(&[("authorization", &format!("Bearer {}", "a".repeat(length)))]);
-        assert!(Credentials::read(&bearer(MAX_TOKEN), &policy(true, false)).is_ok());
-        assert_eq!(Credentials::read(&bearer(MAX_TOKEN + 1), &policy(true, false)), Err(Denial::Malformed));
+        assert!(Credentials::read(&bearer(MAX_LENGTH), &policy(true, false)).is_ok());
+        assert_eq!(Credentials::read(&bearer(MAX_LENGTH + 1), &policy(true, false)), Err(Denial::Malformed));
+        let key = |length: usize| headers(&[("x-api-key", &"a".repeat(length))]);
+        assert!(Credentials::read(&key(MAX_LENGTH), &policy(false, true)).is_ok());
+        let long = key(MAX_LENGTH + 1);
+        assert_eq!(Credentials::read(&long, &policy(false, true)), Err(Denial::MalformedApiKey));
     }
 
     #[test]

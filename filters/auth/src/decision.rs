@@ -5,7 +5,7 @@ use std::rc::Rc;
 use ferrox_host::{CallId, CallOutcome, Headers, Host};
 use ferrox_policy::{
     Check, Invalid,
-    auth::{AuthConfig, AuthPolicy, ClaimRule, Consumer, MethodNeeds, Require},
+    auth::{AuthConfig, AuthPolicy, ClaimRule, HeldKey, KeyDigest, MethodNeeds, Require},
     identity::Identity,
 };
 
@@ -28,7 +28,13 @@ use crate::{
 /// The field that is wrong, as `providers[i].jwks.keys[j].n`, and the reason; never any key material.
 pub fn check(config: &AuthConfig) -> Result<(), Invalid> {
     config.check()?;
-    Known::compile(config, Verifier::default()).map(|_| ())
+    providers(config, Verifier::default())?;
+    ApiKeys::compile(&config.consumers, None).map(|_| ())
+}
+
+fn providers(config: &AuthConfig, verifier: Verifier) -> Result<Providers, Invalid> {
+    Providers::compile(&config.providers, &config.revoked, verifier)
+        .map_err(|invalid| invalid.within("providers"))
 }
 
 /// Who is known: everything that a decision needs besides the request and its policy.
@@ -43,17 +49,18 @@ pub(crate) struct Known {
 pub(crate) struct Passes {
     /// Who it is; `None` for nobody, where that is allowed.
     pub(crate) badge: Option<Rc<Badge>>,
+    /// The API key that was brought.
+    pub(crate) key: Option<KeyDigest>,
     /// What the upstream is told besides.
     pub(crate) claims: PassedOn,
 }
 
 impl Known {
     /// Compiles a configuration that was checked.
-    pub(crate) fn compile(config: &AuthConfig, verifier: Verifier) -> Result<Self, Invalid> {
+    pub(crate) fn compile(config: AuthConfig, verifier: Verifier) -> Result<Self, Invalid> {
         Ok(Self {
-            providers: Providers::compile(&config.providers, &config.revoked, verifier)
-                .map_err(|invalid| invalid.within("providers"))?,
-            api_keys: ApiKeys::compile(&config.consumers).map_err(|invalid| invalid.within("consumers"))?,
+            providers: providers(&config, verifier)?,
+            api_keys: ApiKeys::compile(&config.consumers, config.api_keys)?,
         })
     }
 
@@ -80,7 +87,7 @@ impl Known {
         self.providers.on_call(host, metrics, call, outcome);
     }
 
-    /// Whether a request may pass, and as whom; `now`, in seconds since 1970, is asked only of a request with a token.
+    /// Whether a request may pass, and as whom; `now`, in seconds since 1970, is asked only where something has a time.
     ///
     /// A request that brings a token and an API key where both are accepted needs both in order. It is then the
     /// consumer and the subject in one, and holds the scopes of both together.
@@ -90,38 +97,40 @@ impl Known {
         policy: &AuthPolicy,
         method: &str,
         headers: &Headers,
-        now: impl FnOnce() -> f64,
+        now: impl Fn() -> f64,
     ) -> Result<Passes, Denial> {
         let credentials = Credentials::read(headers, policy)?;
         // The key first: it costs one hash, a signature may cost a millisecond.
-        let consumer = match &credentials.api_key {
-            Some(key) => Some(self.api_keys.holder(key).ok_or(Denial::UnknownApiKey)?),
-            None => None,
-        };
+        let key =
+            credentials.api_key.as_deref().map(|key| self.api_keys.verify(host, key, &now)).transpose()?;
         let token = match (&policy.jwt, &credentials.token) {
             (Some(accept), Some(token)) => Some(self.providers.verify(host, token, accept, now())?),
             _ => None,
         };
-        if policy.optional && token.is_none() && consumer.is_none() {
-            return Ok(Passes { badge: None, claims: PassedOn::default() });
+        if policy.optional && token.is_none() && key.is_none() {
+            return Ok(Passes { badge: None, key: None, claims: PassedOn::default() });
         }
-        if policy.require == Require::All && (token.is_none() || consumer.is_none()) {
+        if policy.require == Require::All && (token.is_none() || key.is_none()) {
             return Err(Denial::Missing);
         }
-        let badge = join(token.as_deref(), consumer)?.ok_or(Denial::Missing)?;
+        let badge = join(token.as_deref(), key)?.ok_or(Denial::Missing)?;
         let claims = token.as_deref().map(|token| token.claims.all());
         check_needs(policy, method, badge.identity(), claims)?;
-        Ok(Passes { badge: Some(badge), claims: passed_on::claims(&policy.claim_headers, claims)? })
+        Ok(Passes {
+            badge: Some(badge),
+            key: key.map(|key| key.sha256),
+            claims: passed_on::claims(&policy.claim_headers, claims)?,
+        })
     }
 }
 
 /// One identity of what was verified; `None` where nothing was.
-fn join(token: Option<&Verified>, consumer: Option<&Consumer>) -> Result<Option<Rc<Badge>>, Denial> {
+fn join(token: Option<&Verified>, key: Option<HeldKey<'_>>) -> Result<Option<Rc<Badge>>, Denial> {
     let bearer = token.map(|token| token.badge.clone()).transpose()?;
-    let Some(consumer) = consumer else { return Ok(bearer) };
+    let Some(key) = key else { return Ok(bearer) };
     let mut identity = bearer.map(|badge| badge.identity().clone()).unwrap_or_default();
-    identity.consumer = Some(consumer.name.clone());
-    for scope in &consumer.scopes {
+    identity.consumer = Some(key.consumer.to_owned());
+    for scope in &key.terms.scopes {
         if !identity.scopes.contains(scope) {
             identity.scopes.push(scope.clone());
         }

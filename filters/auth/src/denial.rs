@@ -35,6 +35,16 @@ pub(crate) enum Denial {
     UnusableClaim,
     /// No consumer holds that API key.
     UnknownApiKey,
+    /// The API key begins like one of ours, and is none: mistyped, or cut off. Or it is too long.
+    MalformedApiKey,
+    /// The API key was switched off.
+    DisabledApiKey,
+    /// The API key is not good yet.
+    EarlyApiKey,
+    /// The API key is no longer good.
+    ExpiredApiKey,
+    /// The API key is good for other routes.
+    WrongRoute,
     /// The token's life is longer than its issuer's may be, or unknown.
     LivesTooLong,
     /// A claim is not what every token of the issuer must have.
@@ -49,7 +59,7 @@ pub(crate) enum Denial {
 
 impl Denial {
     /// All of them.
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 26] = [
         Self::Missing,
         Self::SeveralTokens,
         Self::SeveralApiKeys,
@@ -66,6 +76,11 @@ impl Denial {
         Self::WrongAudience,
         Self::UnusableClaim,
         Self::UnknownApiKey,
+        Self::MalformedApiKey,
+        Self::DisabledApiKey,
+        Self::EarlyApiKey,
+        Self::ExpiredApiKey,
+        Self::WrongRoute,
         Self::LivesTooLong,
         Self::WrongClaim,
         Self::Revoked,
@@ -76,7 +91,7 @@ impl Denial {
     /// The status of the answer: 403 where the client is known and may not do this, 503 where it is not its fault.
     pub(crate) fn status(self) -> u16 {
         match self {
-            Self::MissingScope | Self::MissingClaim => 403,
+            Self::MissingScope | Self::MissingClaim | Self::WrongRoute => 403,
             Self::KeysUnavailable => 503,
             _ => 401,
         }
@@ -101,6 +116,11 @@ impl Denial {
             Self::WrongAudience => "wrong_audience",
             Self::UnusableClaim => "unusable_claim",
             Self::UnknownApiKey => "unknown_api_key",
+            Self::MalformedApiKey => "malformed_api_key",
+            Self::DisabledApiKey => "disabled_api_key",
+            Self::EarlyApiKey => "not_yet_valid_api_key",
+            Self::ExpiredApiKey => "expired_api_key",
+            Self::WrongRoute => "wrong_route",
             Self::LivesTooLong => "lives_too_long",
             Self::WrongClaim => "wrong_claim",
             Self::Revoked => "revoked",
@@ -128,6 +148,11 @@ impl Denial {
             Self::WrongAudience => "The token is meant for another audience.",
             Self::UnusableClaim => "The token's sub or scopes hold characters that cannot be passed on.",
             Self::UnknownApiKey => "The API key is not known.",
+            Self::MalformedApiKey => "The API key is incomplete or mistyped.",
+            Self::DisabledApiKey => "The API key is disabled.",
+            Self::EarlyApiKey => "The API key is not valid yet.",
+            Self::ExpiredApiKey => "The API key has expired.",
+            Self::WrongRoute => "The API key is not meant for this route.",
             Self::LivesTooLong => "The token lives longer than tokens of its issuer may.",
             Self::WrongClaim => "A claim of the token is not what tokens of its issuer must have.",
             Self::Revoked => "The token was revoked.",

@@ -2,8 +2,9 @@
 
 use std::{
     io::Read,
+    mem,
     rc::Rc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use ferrox_host::{CallId, CallOutcome, Flow, Headers, Host, Level, Plugin, PolicyCache, Side, Stream};
@@ -22,6 +23,7 @@ use crate::{
     denial::Denial,
     jwks,
     metrics::Metrics,
+    usage::Usage,
     verifier::Verifier,
 };
 
@@ -35,22 +37,37 @@ struct Shared {
     of_routes: PolicyCache<AuthPolicy>,
     placed: Placement<Rc<AuthPolicy>>,
     metrics: Metrics,
+    usage: Option<Usage>,
+    /// Time from one tick to the next.
+    tick: Duration,
 }
 
 impl Plugin for Auth {
     type Stream = Guard;
 
     fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String> {
-        let config: AuthConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
-        let shared = Shared {
-            known: Known::compile(&config, Verifier::probe(host)).map_err(|invalid| invalid.to_string())?,
-            of_routes: PolicyCache::new(FILTER, DIGEST, POLICY),
-            placed: config.policies.map(Rc::new),
-            metrics: Metrics::define(host),
+        let begun = host.now();
+        let mut config: AuthConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
+        let policies = mem::take(&mut config.policies);
+        let usage = config.usage.take().map(|reports| Usage::start(host, reports));
+        let known = Known::compile(config, Verifier::probe(host)).map_err(|invalid| invalid.to_string())?;
+        // Keys of issuers may be due at any time, and more often than reports.
+        let tick = match known.begin(host) {
+            true => Some(jwks::TICK),
+            false => usage.as_ref().map(Usage::interval),
         };
-        if shared.known.begin(host) {
-            host.set_tick(jwks::TICK);
+        if let Some(period) = tick {
+            host.set_tick(period);
         }
+        let shared = Shared {
+            known,
+            of_routes: PolicyCache::new(FILTER, DIGEST, POLICY),
+            placed: policies.map(Rc::new),
+            metrics: Metrics::define(host),
+            usage,
+            tick: tick.unwrap_or_default(),
+        };
+        shared.metrics.note_configured(host, begun);
         Ok(Self(Rc::new(shared)))
     }
 
@@ -60,9 +77,15 @@ impl Plugin for Auth {
 
     fn on_tick(&self, host: &dyn Host) {
         self.0.known.tick(host, &self.0.metrics.jwks);
+        if let Some(usage) = &self.0.usage {
+            usage.tick(host, self.0.tick);
+        }
     }
 
     fn on_call(&self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
+        if let Some(usage) = &self.0.usage {
+            usage.settle(host, call, &outcome);
+        }
         self.0.known.on_call(host, &self.0.metrics.jwks, call, outcome);
     }
 }
@@ -120,6 +143,10 @@ impl Shared {
         badge.show(host);
         for (name, value) in &passes.claims {
             host.set_header(Side::Request, name, value.as_bytes());
+        }
+        if let (Some(usage), Some(key)) = (&self.usage, passes.key) {
+            let now = host.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            usage.count(host, key, now.as_secs());
         }
         host.count(self.metrics.allowed);
         Flow::Continue

@@ -32,6 +32,7 @@ mod place;
 mod provider;
 mod revoked;
 mod token;
+mod usage;
 mod verifier;
 
 pub use decision::check;

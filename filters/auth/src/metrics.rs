@@ -1,13 +1,14 @@
 //! What the filter counts.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::SystemTime};
 
-use ferrox_host::{Counter, Host};
+use ferrox_host::{Counter, Gauge, Host};
 
 use crate::{denial::Denial, jwks};
 
 /// The filter's counters: `ferrox.auth.allowed`, `ferrox.auth.anonymous`, `ferrox.auth.preflights`,
-/// `ferrox.auth.denied.<reason>`, `ferrox.auth.reported.<reason>` and `ferrox.auth.broken_policy`; and those of fetched keys.
+/// `ferrox.auth.denied.<reason>`, `ferrox.auth.reported.<reason>` and `ferrox.auth.broken_policy`; its gauges
+/// `ferrox.auth.memory_bytes` and `ferrox.auth.configured_in_us`; and those of fetched keys.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     /// Requests that passed with an identity.
@@ -22,6 +23,8 @@ pub(crate) struct Metrics {
     pub(crate) jwks: jwks::Metrics,
     denied: HashMap<Denial, Counter>,
     reported: HashMap<Denial, Counter>,
+    memory: Gauge,
+    configured_in: Gauge,
 }
 
 impl Metrics {
@@ -39,7 +42,16 @@ impl Metrics {
             jwks: jwks::Metrics::define(host),
             denied: by_reason("denied"),
             reported: by_reason("reported"),
+            memory: host.gauge("ferrox.auth.memory_bytes"),
+            configured_in: host.gauge("ferrox.auth.configured_in_us"),
         }
+    }
+
+    /// Notes what a configuration cost that was begun at this time. The VM that is configured last has the word.
+    pub(crate) fn note_configured(&self, host: &dyn Host, begun: SystemTime) {
+        let elapsed = host.now().duration_since(begun).unwrap_or_default();
+        host.set_gauge(self.configured_in, u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX));
+        host.set_gauge(self.memory, u64::try_from(host.memory()).unwrap_or(u64::MAX));
     }
 
     /// Counts a refusal.

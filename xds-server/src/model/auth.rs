@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ferrox_policy::{
     Check,
-    auth::{Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider, Revocations, RevokedSubject, RevokedToken},
+    auth::{
+        Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider, KeyDigest, Revocations, RevokedSubject,
+        RevokedToken,
+    },
 };
 use serde_json::Value;
 
@@ -151,8 +154,12 @@ fn parse_consumers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<Consumer> {
     let mut consumers = BTreeMap::new();
     for row in &rows.consumers {
         let mut check = RowCheck::new(CONSUMERS, &row.name, problems);
-        let consumer =
-            Consumer { name: row.name.clone(), scopes: row.scopes.clone(), key_sha256: Vec::new() };
+        let consumer = Consumer {
+            name: row.name.clone(),
+            scopes: row.scopes.clone(),
+            key_sha256: Vec::new(),
+            keys: Vec::new(),
+        };
         if let Err(invalid) = consumer.check() {
             check.refuse_invalid(invalid);
         }
@@ -180,11 +187,9 @@ fn add_keys(rows: &Rows, consumers: &mut BTreeMap<&str, Consumer>, problems: &mu
             check.refuse("consumer", format!("there is no consumer '{owner}'"));
             continue;
         };
-        let alone =
-            Consumer { name: "key".to_owned(), scopes: Vec::new(), key_sha256: vec![sha256.to_owned()] };
-        match alone.check() {
-            Ok(()) => consumer.key_sha256.push(sha256.to_owned()),
-            Err(invalid) => check.refuse("sha256", invalid.reason),
+        match KeyDigest::from_hex(sha256) {
+            Some(digest) => consumer.key_sha256.push(digest),
+            None => check.refuse("sha256", "must be 64 lower-case hex digits"),
         }
     }
 }

@@ -1,3 +1,4 @@
+use ferrox_policy::auth::KeyDigest;
 use serde_json::json;
 
 use super::{
@@ -33,7 +34,7 @@ fn sound_rows_become_a_model() {
     assert_eq!(orders.upstreams().map(UpstreamName::as_str).collect::<Vec<_>>(), ["orders"]);
     assert!(orders.policies.auth.is_some() && orders.policies.cache.is_none());
     assert_eq!(model.upstreams().next().unwrap().endpoints.len(), 1);
-    assert_eq!(model.auth().consumers[0].key_sha256, ["ab".repeat(32)]);
+    assert_eq!(model.auth().consumers[0].key_sha256, [KeyDigest([0xab; 32])]);
     assert_eq!(model.auth().providers[0].name, "id");
 }
 

@@ -22,7 +22,7 @@ fn refusal(config: &Value) -> String {
 fn a_configuration_that_is_right_is_accepted_by_both() {
     check(&serde_json::from_value(config()).unwrap()).unwrap();
     Auth::configure(&MockHost::default(), config().to_string().as_bytes()).unwrap();
-    Auth::configure(&MockHost::default(), b"{}").unwrap();
+    Auth::configure(&MockHost::default(), &b"{}"[..]).unwrap();
 }
 
 #[test]
@@ -49,9 +49,9 @@ fn what_the_contract_refuses_is_refused() {
     no_audience["providers"][0]["audiences"] = json!([]);
     assert!(refusal(&no_audience).starts_with("providers[0].audiences: "));
 
-    let mut no_digest = config();
-    no_digest["consumers"][0]["key_sha256"] = json!(["abc"]);
-    assert!(refusal(&no_digest).starts_with("consumers[0].key_sha256[0]: "));
+    let mut twice = config();
+    twice["consumers"][0]["keys"] = json!([{"sha256": config()["consumers"][0]["key_sha256"][0]}]);
+    assert!(refusal(&twice).starts_with("consumers[0]: the key "));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::issuer::{ALGORITHMS, NOW, public_jwk};
 
 /// An API key and its SHA-256: a consumer with the scope `read`.
 pub(crate) const ACME_KEY: &str = "abc";
-const ACME_DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+pub(crate) const ACME_DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// A configuration with two providers and a consumer.
 pub(crate) fn config() -> Value {
@@ -32,7 +32,7 @@ pub(crate) fn config() -> Value {
 /// A configured filter and its host.
 pub(crate) struct Gateway {
     pub(crate) host: MockHost,
-    auth: Auth,
+    pub(crate) auth: Auth,
 }
 
 impl Gateway {

@@ -1,6 +1,8 @@
 //! The auth filter on the mock host: whole requests, with tokens of every algorithm.
 
 #[cfg(test)]
+mod api_keys;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod corpus;
@@ -22,3 +24,5 @@ mod requests;
 mod rfc;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod usage;

@@ -4,7 +4,10 @@ use std::{collections::HashSet, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{Algorithm, AuthPolicy, ClaimRule, RemoteJwks, check_scope};
+use super::{
+    Algorithm, AuthPolicy, ClaimRule, ConsumerKey, KeyDigest, KeyGrant, KeySet, RemoteJwks, UsageReports,
+    check_scope,
+};
 use crate::{Check, Invalid, invalid::check_each, placement::Placement};
 
 /// Plugin configuration of the auth filter.
@@ -18,6 +21,12 @@ pub struct AuthConfig {
     /// Who holds API keys. Names are unique, and so is every key.
     #[serde(default)]
     pub consumers: Vec<Consumer>,
+    /// More keys, in the compact form in which the control plane ships them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<KeySet>,
+    /// To whom the use of keys is reported. Default: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageReports>,
     /// Tokens that were taken back before they expired.
     #[serde(default, skip_serializing_if = "Revocations::is_empty")]
     pub revoked: Revocations,
@@ -152,19 +161,35 @@ pub struct Consumer {
     #[serde(default)]
     pub scopes: Vec<String>,
     /// SHA-256 of each live key, 64 lower-case hex digits. The key itself is never shipped.
-    #[serde(default)]
-    pub key_sha256: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key_sha256: Vec<KeyDigest>,
+    /// Keys that are not good for everything at all times.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<ConsumerKey>,
+}
+
+impl Consumer {
+    /// What each of its keys is good for, those of `key_sha256` first.
+    pub fn grants(&self) -> impl Iterator<Item = KeyGrant> {
+        let plain = self.key_sha256.iter().map(|sha256| KeyGrant::unlimited(*sha256, &self.name));
+        plain.chain(self.keys.iter().map(|key| key.to_grant(&self.name)))
+    }
+
+    fn digests(&self) -> impl Iterator<Item = &KeyDigest> {
+        self.key_sha256.iter().chain(self.keys.iter().map(|key| &key.sha256))
+    }
 }
 
 impl Check for AuthConfig {
     fn check(&self) -> Result<(), Invalid> {
         check_each("providers", &self.providers)?;
         check_each("consumers", &self.consumers)?;
+        check_member("api_keys", self.api_keys.as_ref())?;
+        check_member("usage", self.usage.as_ref())?;
         check_unique("providers", "name", self.providers.iter().map(|p| p.name.as_str()))?;
         check_unique("providers", "issuer", self.providers.iter().map(|p| p.issuer.as_str()))?;
         check_unique("consumers", "name", self.consumers.iter().map(|c| c.name.as_str()))?;
-        let keys = self.consumers.iter().flat_map(|c| c.key_sha256.iter().map(String::as_str));
-        check_unique("consumers", "key_sha256", keys)?;
+        self.check_keys()?;
         self.check_revoked()?;
         self.policies.check().map_err(|invalid| invalid.within("policies"))?;
         for policy in self.policies.iter() {
@@ -179,6 +204,22 @@ impl Check for AuthConfig {
 }
 
 impl AuthConfig {
+    fn check_keys(&self) -> Result<(), Invalid> {
+        let mut seen = HashSet::new();
+        for (index, consumer) in self.consumers.iter().enumerate() {
+            for sha256 in consumer.digests() {
+                let shipped = self.api_keys.as_ref().is_some_and(|keys| keys.find(sha256).is_some());
+                if shipped || !seen.insert(*sha256) {
+                    return Err(Invalid::new(
+                        format!("consumers[{index}]"),
+                        format!("the key {sha256} stands twice"),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn check_revoked(&self) -> Result<(), Invalid> {
         let names: HashSet<_> = self.providers.iter().map(|provider| provider.name.as_str()).collect();
         let tokens = self.revoked.tokens.iter().map(|token| ("revoked.tokens", &token.provider));
@@ -188,6 +229,10 @@ impl AuthConfig {
             None => Ok(()),
         }
     }
+}
+
+fn check_member<T: Check>(field: &str, member: Option<&T>) -> Result<(), Invalid> {
+    member.map_or(Ok(()), |member| member.check().map_err(|invalid| invalid.within(field)))
 }
 
 fn check_unique<'a>(field: &str, part: &str, values: impl Iterator<Item = &'a str>) -> Result<(), Invalid> {
@@ -244,11 +289,9 @@ impl Check for Consumer {
         for (index, scope) in self.scopes.iter().enumerate() {
             check_scope(scope).map_err(|e| Invalid::new(format!("scopes[{index}]"), e))?;
         }
-        let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        for (index, key) in self.key_sha256.iter().enumerate() {
-            if key.len() != 64 || !key.bytes().all(hex) {
-                return Err(Invalid::new(format!("key_sha256[{index}]"), "must be 64 lower-case hex digits"));
-            }
+        for (index, key) in self.keys.iter().enumerate() {
+            let grant = key.to_grant(&self.name);
+            grant.check_for(self).map_err(|invalid| invalid.within(&format!("keys[{index}]")))?;
         }
         Ok(())
     }
@@ -275,10 +318,46 @@ mod tests {
     #[test]
     fn a_key_must_be_a_digest() {
         let json = serde_json::json!({"consumers": [{"name": "acme", "key_sha256": ["secret"]}]});
-        assert_eq!(
-            refusal::<AuthConfig>(json),
-            "consumers[0].key_sha256[0]: must be 64 lower-case hex digits"
+        let refusal = refusal::<AuthConfig>(json);
+        assert!(
+            refusal.starts_with("consumers[0].key_sha256[0]: must be 64 lower-case hex digits"),
+            "{refusal}"
         );
+        assert!(!refusal.contains("secret"));
+    }
+
+    #[test]
+    fn a_key_of_a_consumer_narrows_it() {
+        let with = |key: serde_json::Value| {
+            let mut key = key;
+            key["sha256"] = "ab".repeat(32).into();
+            refusal::<AuthConfig>(
+                serde_json::json!({"consumers": [{"name": "acme", "scopes": ["a"], "keys": [key]}]}),
+            )
+        };
+        assert_eq!(
+            with(serde_json::json!({"scopes": ["a", "b"]})),
+            "consumers[0].keys[0].scopes[1]: is none of the consumer's"
+        );
+        assert_eq!(
+            with(serde_json::json!({"not_before": 2, "expires": 1})),
+            "consumers[0].keys[0].expires: must be after not_before"
+        );
+    }
+
+    #[test]
+    fn a_key_stands_once() {
+        let digest = "ab".repeat(32);
+        let twice = format!("the key {digest} stands twice");
+        let keys = serde_json::json!([{"sha256": digest}]);
+        let json = serde_json::json!({"consumers": [{"name": "a", "key_sha256": [digest]}, {"name": "b", "keys": keys}]});
+        assert_eq!(refusal::<AuthConfig>(json.clone()), format!("consumers[1]: {twice}"));
+
+        let consumers: Vec<Consumer> = serde_json::from_value(json["consumers"].clone()).unwrap();
+        let grants: Vec<_> = consumers[0].grants().collect();
+        let shipped = KeySet::pack(&consumers, &grants).unwrap();
+        let json = serde_json::json!({"consumers": [{"name": "b", "keys": keys}], "api_keys": shipped});
+        assert_eq!(refusal::<AuthConfig>(json), format!("consumers[0]: {twice}"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod accept;
 mod algorithm;
+mod api_key;
 mod claims;
 mod config;
 mod place;
@@ -11,6 +12,10 @@ mod remote_jwks;
 pub use self::{
     accept::{AcceptApiKey, AcceptJwt},
     algorithm::Algorithm,
+    api_key::{
+        ApiKey, ConsumerKey, HeldKey, KeyDigest, KeyGrant, KeySet, KeyUsage, KeyUsageReport,
+        MAX_KEYS_IN_REPORT, MAX_TIME, Shape, Terms, USAGE_PATH, UsageReports,
+    },
     claims::{ClaimPath, ClaimRule, ClaimTest, Scalar},
     config::{
         AuthConfig, Consumer, JwkSet, JwtProvider, MOST_KEYS, Revocations, RevokedSubject, RevokedToken,
