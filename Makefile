@@ -63,6 +63,11 @@ bench-auth: setup wasm ## Envoy's CPU for a request: the auth filter beside Envo
 	scripts/build-wasm.sh --empty
 	$(CARGO) bench -p ferrox-tests --bench auth -- $(BENCH_AUTH)
 
+# Likewise. BENCH_KEYS holds arguments, for example '--keys 10000'.
+.PHONY: bench-keys
+bench-keys: setup wasm ## What 100,000 API keys cost a real Envoy: bytes, memory, time
+	$(CARGO) bench -p ferrox-tests --bench keys -- $(BENCH_KEYS)
+
 .PHONY: lint
 lint: setup ## Format, clippy (native and wasm), documentation, licences and sources of dependencies
 	@scripts/setup.sh lint
