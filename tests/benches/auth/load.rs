@@ -1,7 +1,7 @@
 //! Clients that ask one after the other over connections that stay open (RFC 9112), as cheaply as they can: they share the
 //! machine with who is measured.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{cell::RefCell, net::SocketAddr, time::Duration};
 
 use futures::future::try_join_all;
 use tokio::{
@@ -41,9 +41,11 @@ impl Clients {
         count: usize,
         status: u16,
     ) -> Result<(), Failure> {
-        let clients = self.0.len();
-        let asking = self.0.iter_mut().enumerate().map(async |(index, client)| {
-            for number in (first + index..first + count).step_by(clients) {
+        // Whoever is free takes the next: no client falls behind and brings late what is remembered by then.
+        let numbers = RefCell::new(first..first + count);
+        let asking = self.0.iter_mut().map(async |client| {
+            loop {
+                let Some(number) = numbers.borrow_mut().next() else { return Ok::<_, Failure>(()) };
                 let request = requests.get(number % requests.len().max(1)).ok_or("there are no requests")?;
                 let answered = timeout(PATIENCE, client.ask(request)).await??;
                 if answered != status {
@@ -51,7 +53,6 @@ impl Clients {
                     return Err(format!("answered {answered} instead of {status}: {answer}").into());
                 }
             }
-            Ok::<_, Failure>(())
         });
         try_join_all(asking).await.map(|_| ())
     }
