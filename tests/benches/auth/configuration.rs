@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     requests::{API_KEY, issuer},
-    variant::{Brings, Filter, Variant},
+    variant::{Brings, Filter, JwtAuthn, Variant},
 };
 
 pub(crate) const ISSUER: &str = "https://id.example";
@@ -88,7 +88,7 @@ fn filter(variant: &Variant, modules: &Modules) -> Option<Value> {
     match variant.filter {
         Filter::None => None,
         Filter::Empty => Some(wasm(&variant.name, &modules.empty, &json!({}))),
-        Filter::JwtAuthn { caches } => Some(jwt_authn(caches)),
+        Filter::JwtAuthn(how) => Some(jwt_authn(how)),
         Filter::ApiKeyAuth => Some(api_key_auth()),
         Filter::Ferrox { consumers } => Some(wasm(&variant.name, &modules.auth, &auth(consumers))),
         Filter::FerroxAllInWasm => Some(wasm(&variant.name, &modules.all_in_wasm, &auth(1))),
@@ -135,14 +135,24 @@ fn auth(consumers: usize) -> Value {
     })
 }
 
-fn jwt_authn(caches: bool) -> Value {
+fn jwt_authn(how: JwtAuthn) -> Value {
     let keys: Vec<_> = ["RS256", "ES256"].map(issuer::public_jwk).to_vec();
+    let cache = json!({"jwt_cache_size": 100});
+    let headers = [("iss", "x-issuer"), ("sub", "x-subject"), ("scope", "x-scopes")]
+        .map(|(claim, header)| json!({"claim_name": claim, "header_name": header}));
+    let more = match how {
+        JwtAuthn::Plain => json!({}),
+        JwtAuthn::Caching => json!({"jwt_cache_config": cache}),
+        JwtAuthn::Telling => {
+            json!({"jwt_cache_config": cache, "claim_to_headers": headers, "payload_in_metadata": "jwt"})
+        }
+    };
     let mut provider = json!({
         "issuer": ISSUER, "audiences": [AUDIENCE], "forward": true,
         "local_jwks": {"inline_string": json!({"keys": keys}).to_string()},
     });
-    if let (true, Some(members)) = (caches, provider.as_object_mut()) {
-        members.insert("jwt_cache_config".to_owned(), json!({"jwt_cache_size": 100}));
+    if let (Some(members), Value::Object(more)) = (provider.as_object_mut(), more) {
+        members.extend(more);
     }
     json!({
         "name": "envoy.filters.http.jwt_authn",

@@ -26,15 +26,23 @@ pub(crate) enum Filter {
     None,
     /// A wasm filter that does nothing.
     Empty,
-    JwtAuthn {
-        caches: bool,
-    },
+    JwtAuthn(JwtAuthn),
     ApiKeyAuth,
     Ferrox {
         consumers: usize,
     },
     /// The auth filter where Envoy has no `verify_signature`.
     FerroxAllInWasm,
+}
+
+/// How `jwt_authn` is configured.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum JwtAuthn {
+    Plain,
+    /// With `jwt_cache_config`.
+    Caching,
+    /// Caching, and it tells the upstream what auth does, by `claim_to_headers` and `payload_in_metadata`.
+    Telling,
 }
 
 /// What a request brings.
@@ -84,13 +92,14 @@ const API_KEY: &str = "api_key_auth";
 /// Everything, for the comparison.
 pub(crate) fn all() -> Vec<Variant> {
     use Brings::{ApiKey, FreshToken, KnownToken, Nothing, WrongToken};
-    let jwt_authn = Filter::JwtAuthn { caches: false };
+    let jwt_authn = Filter::JwtAuthn(JwtAuthn::Plain);
     let wrong = ["RS256", "ES256", "PS256", "EdDSA", "HS256"]
         .map(|name| Variant::new(format!("auth, wrong {name}"), FERROX, WrongToken(name)));
     let others = [
         Variant::new(BARE, Filter::None, KnownToken),
         Variant::new("empty wasm filter", Filter::Empty, KnownToken),
-        Variant::new(JWT_CACHE, Filter::JwtAuthn { caches: true }, KnownToken),
+        Variant::new(JWT_CACHE, Filter::JwtAuthn(JwtAuthn::Caching), KnownToken),
+        Variant::new("the same, telling the upstream", Filter::JwtAuthn(JwtAuthn::Telling), KnownToken),
         Variant::new("auth, remembered token", FERROX, KnownToken).beside(JWT_CACHE, 1.25),
         Variant::new(JWT_RS256, jwt_authn, FreshToken("RS256")),
         Variant::new("auth, fresh RS256", FERROX, FreshToken("RS256")).beside(JWT_RS256, 1.5),
