@@ -76,6 +76,10 @@ fn check(limit: &LimitCheck) -> Result<(), String> {
             "cost: must be 0 or 1, and nothing taken, where requests under way are counted".to_owned()
         );
     }
+    // A refused request is never under way.
+    if limit.algorithm == Algorithm::Concurrency && limit.count_denied {
+        return Err("count_denied: makes no sense where requests under way are counted".to_owned());
+    }
     check_lease(limit.algorithm, limit.lease.as_deref())
 }
 
@@ -168,6 +172,8 @@ mod tests {
         assert!(single(r#""algorithm":"concurrency""#).starts_with("limits[0].lease"));
         let costly = single(r#""algorithm":"concurrency","lease":"a","cost":2"#);
         assert!(costly.starts_with("limits[0].cost: must be 0 or 1"), "{costly}");
+        let denied = single(r#""algorithm":"concurrency","lease":"a","count_denied":true"#);
+        assert!(denied.starts_with("limits[0].count_denied: makes no sense"), "{denied}");
     }
 
     #[test]

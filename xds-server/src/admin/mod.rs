@@ -65,8 +65,8 @@ impl Admin {
     }
 
     /// `GET /healthz`: the process lives. `GET /readyz`: it serves a release. `GET /status`: the release, what keeps the
-    /// rows from being served, how fetching keys goes, and every connected node. `GET /breakers`: the breakers of every connected node that are not
-    /// closed. `GET /metrics`: for Prometheus.
+    /// rows from being served, how fetching keys goes, and every connected node. `GET /breakers`: the breakers of every
+    /// connected node that are not closed. `GET /metrics`: for Prometheus.
     pub fn router(self) -> Router {
         Router::new()
             .route("/healthz", get(|| async { "ok\n" }))

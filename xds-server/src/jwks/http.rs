@@ -1,6 +1,6 @@
 //! Getting a document from an issuer, who may be slow, broken or somebody else.
 
-use std::{error::Error, fs, path::Path, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -17,6 +17,8 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio::time::timeout;
+
+use crate::cause;
 
 /// How long a connection may take to be made.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -117,7 +119,7 @@ impl Http {
         let response = self.client.request(request).await;
         response
             .map(|response| response.map(Body::new))
-            .map_err(|error| HttpError::Unreachable(innermost(&error)))
+            .map_err(|error| HttpError::Unreachable(cause::innermost(&error)))
     }
 }
 
@@ -154,15 +156,6 @@ async fn read(response: Response<Body>) -> Result<Document, HttpError> {
     let cache_control = cache_control.join(",");
     let body = to_bytes(response.into_body(), MAX_BYTES).await.map_err(|_| HttpError::Unreadable)?;
     Ok(Document { body, cache_control })
-}
-
-/// What was wrong in the end; what stands around it only says that it was a connection.
-fn innermost(error: &dyn Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Asking an Envoy.
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::body::{Body, Bytes, to_bytes};
 use hyper_util::{
@@ -10,6 +10,7 @@ use hyper_util::{
 use tokio::time::timeout;
 
 use super::answer::{self, Stats};
+use crate::cause;
 
 /// Longest time from the question to the end of the answer.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -55,7 +56,7 @@ impl Questioner {
         let uri = format!("http://{address}{}", self.path_and_query);
         let uri = uri.parse().map_err(|_| NoAnswer::Unreachable("its address makes no URI".to_owned()))?;
         let response =
-            self.client.get(uri).await.map_err(|error| NoAnswer::Unreachable(innermost(&error)))?;
+            self.client.get(uri).await.map_err(|error| NoAnswer::Unreachable(cause::innermost(&error)))?;
         // A redirect is not followed: it could lead to anybody.
         if response.status() != 200 {
             return Err(NoAnswer::Refused(response.status().as_u16()));
@@ -63,15 +64,6 @@ impl Questioner {
         let body = to_bytes(Body::new(response.into_body()), MAX_ANSWER_BYTES);
         body.await.map_err(|_| NoAnswer::Unreadable)
     }
-}
-
-/// What was wrong in the end; what stands around it only says that it was a connection.
-fn innermost(error: &dyn Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]
