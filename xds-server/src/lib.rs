@@ -3,8 +3,9 @@
 //! Data goes one way: [`store`] reads rows, [`model`] checks them, [`translate`] makes resources of them, a
 //! [`snapshot`] holds the resources, [`publish`] drives these four, [`xds`] carries snapshots to proxies,
 //! [`nodes`] keeps the books on the proxies, [`stats`] asks them what they count, [`breakers`] judges how their breakers
-//! are, [`jwks`] fetches keys of issuers into the rows, [`csds`] shows the proxies to standard tools, and [`admin`] and
-//! [`cli`] show it all to people. [`secrets`] keeps private keys unreadable in the rows.
+//! are, [`usage`] takes what they tell of the use of API keys, [`jwks`] fetches keys of issuers into the rows, [`csds`]
+//! shows the proxies to standard tools, and [`admin`] and [`cli`] show it all to people. [`secrets`] keeps private keys
+//! unreadable in the rows.
 
 pub mod admin;
 pub mod breakers;
@@ -21,4 +22,5 @@ pub mod snapshot;
 pub mod stats;
 pub mod store;
 pub mod translate;
+pub mod usage;
 pub mod xds;

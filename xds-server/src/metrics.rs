@@ -21,6 +21,12 @@ pub struct Metrics {
     pub problems: Gauge,
     /// 1 while PostgreSQL can be read, else 0.
     pub database_up: Gauge,
+    /// Reports of the use of API keys that were taken.
+    pub key_usage_reports_received: Counter,
+    /// Reports of the use of API keys that were refused.
+    pub key_usage_reports_refused: Counter,
+    /// Rows of `api_key_usage` that were written.
+    pub key_usage_rows_written: Counter,
     sent: Family<KindLabel, Counter>,
     accepted: Family<KindLabel, Counter>,
     refused: Family<KindLabel, Counter>,
@@ -53,6 +59,21 @@ impl Metrics {
         registry.register("responses_sent", "Responses sent to nodes", self.sent.clone());
         registry.register("responses_accepted", "Responses that nodes accepted", self.accepted.clone());
         registry.register("responses_refused", "Responses that nodes refused", self.refused.clone());
+        registry.register(
+            "key_usage_reports_received",
+            "Reports of the use of API keys that were taken",
+            self.key_usage_reports_received.clone(),
+        );
+        registry.register(
+            "key_usage_reports_refused",
+            "Reports of the use of API keys that were refused",
+            self.key_usage_reports_refused.clone(),
+        );
+        registry.register(
+            "key_usage_rows_written",
+            "Rows of api_key_usage that were written",
+            self.key_usage_rows_written.clone(),
+        );
         registry.register(
             "certificate_not_after_seconds",
             "When each certificate that listeners show expires, in seconds since 1970",

@@ -2,17 +2,21 @@
 
 mod certificate;
 mod check;
+mod database;
 mod encryption;
+mod key;
 mod revoke;
 mod serve;
 mod tls;
 
-use std::{fmt, process::ExitCode, str::FromStr};
+use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
-use self::encryption::EncryptionKeys;
-use crate::store::Store;
+use self::{
+    database::{Database, DatabaseUrl},
+    encryption::EncryptionKeys,
+};
 
 /// The control plane of Ferrox.
 #[derive(Debug, Parser)]
@@ -31,6 +35,9 @@ enum Command {
     /// Certificates that listeners show to clients, and Envoys to upstreams
     #[command(subcommand)]
     Certificate(certificate::Certificate),
+    /// API keys of consumers
+    #[command(subcommand)]
+    Key(Box<key::Key>),
     /// Tokens that are refused before they expire
     #[command(subcommand)]
     Revoke(revoke::Revoke),
@@ -44,6 +51,7 @@ pub async fn run() -> ExitCode {
         Command::Serve(serve) => serve.run().await,
         Command::Check(check) => check.run().await,
         Command::Certificate(certificate) => certificate.run().await,
+        Command::Key(key) => key.run().await,
         Command::Revoke(revoke) => revoke.run().await,
         Command::EncryptionKey => encryption::print_new(),
     };
@@ -72,6 +80,8 @@ enum CliError {
     #[error(transparent)]
     Certificate(#[from] certificate::CertificateError),
     #[error(transparent)]
+    Key(#[from] key::KeyError),
+    #[error(transparent)]
     Revoke(#[from] revoke::RevokeError),
     #[error("the rows make no sense:\n{}", .0.join("\n"))]
     Problems(Vec<String>),
@@ -79,42 +89,4 @@ enum CliError {
     NoTls(rustls::Error),
     #[error("cannot handle signals: {0}")]
     Signals(std::io::Error),
-}
-
-/// For commands that need nothing but the database.
-#[derive(Debug, Args)]
-struct Database {
-    /// Where the rows are, `postgres://…`
-    #[arg(long, env = "FERROX_DATABASE_URL", hide_env_values = true)]
-    database_url: DatabaseUrl,
-}
-
-impl Database {
-    fn store(&self) -> Result<Store, CliError> {
-        Ok(Store::connect(self.database_url.expose())?)
-    }
-}
-
-/// Where PostgreSQL is. Holds a password, so it does not print.
-#[derive(Clone)]
-struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for DatabaseUrl {
-    type Err = std::convert::Infallible;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        Ok(Self(url.to_owned()))
-    }
-}
-
-impl fmt::Debug for DatabaseUrl {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("DatabaseUrl(…)")
-    }
 }

@@ -3,6 +3,7 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
+use ferrox_policy::auth::{USAGE_PATH, UsageReports};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -26,6 +27,7 @@ use crate::{
     stats::{Audience, Rounds},
     store::Store,
     translate::Settings,
+    usage::{self, Ledger, Writer},
     xds::Discovery,
 };
 
@@ -34,6 +36,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Dead proxies are noticed by HTTP/2 pings this far apart.
 const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Longest wait of an Envoy for the answer to a report, in milliseconds.
+const KEY_USAGE_TIMEOUT_MS: u32 = 2_000;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -74,6 +79,16 @@ pub(super) struct Serve {
     /// Seconds between two questions to each proxy how its breakers are; 0: they are not asked
     #[arg(long, env = "FERROX_BREAKER_INTERVAL_SECONDS", default_value_t = 5)]
     breaker_interval_seconds: u32,
+    /// Name of the cluster in Envoys' bootstrap that leads to this server, to which they report the use of API keys; empty:
+    /// they do not
+    #[arg(long, env = "FERROX_KEY_USAGE_CLUSTER", default_value = "ferrox_xds")]
+    key_usage_cluster: String,
+    /// Seconds between two reports of each Envoy on the use of API keys, and between two times that they are written
+    #[arg(
+        long, env = "FERROX_KEY_USAGE_INTERVAL_SECONDS", default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..=3600)
+    )]
+    key_usage_interval_seconds: u32,
     /// What is logged: error, warn, info, debug or trace, also by module
     #[arg(long, env = "FERROX_LOG", default_value = "info")]
     log: String,
@@ -113,13 +128,18 @@ impl Serve {
             wasm_dir: self.wasm_dir.clone(),
             sidecar: self.sidecar,
             trusted_ca: self.trusted_ca.clone(),
+            key_usage: self.key_usage(),
         };
+        let usage = Arc::new(Ledger::new(publication.clone()));
+        let interval = Duration::from_secs(self.key_usage_interval_seconds.into());
+        let writer = Writer::new(Arc::clone(&usage), store.clone(), Arc::clone(&metrics), interval);
         let publisher =
             Publisher::new(store.clone(), keyring, settings, self.merge(), sender, publication.clone());
         let grace = Duration::from_secs(self.removal_grace_seconds);
         let observer: Arc<Nodes> = Arc::clone(&nodes);
         let discovery = Discovery::new(releases.clone(), observer, grace);
-        let routes = Routes::from(discovery.into_router())
+        let usage = usage::router(usage, releases.clone(), Arc::clone(&metrics));
+        let routes = Routes::from(discovery.into_router().merge(usage))
             .add_service(ClientStatus::new(Arc::clone(&nodes), releases).into_service());
         let breakers =
             Arc::new(Breakers::new(Arc::clone(&nodes), publication.clone(), self.breaker_interval()));
@@ -137,7 +157,11 @@ impl Serve {
         let mut publishing = tokio::spawn(publisher.run());
         let mut servers = tokio::task::JoinSet::new();
         servers.spawn(serve_xds(xds_server, xds, routes, stopped(stopping.clone())));
-        servers.spawn(serve_admin(admin, admin_router, stopped(stopping)));
+        servers.spawn(serve_admin(admin, admin_router, stopped(stopping.clone())));
+        servers.spawn(async {
+            writer.run(stopped(stopping)).await;
+            Ok(())
+        });
 
         tokio::select! {
             signal = terminated() => signal?,
@@ -161,6 +185,18 @@ impl Serve {
     fn breaker_interval(&self) -> Option<Duration> {
         let seconds = self.breaker_interval_seconds;
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
+    fn key_usage(&self) -> Option<UsageReports> {
+        let cluster = &self.key_usage_cluster;
+        (!cluster.is_empty()).then(|| UsageReports {
+            cluster: cluster.clone(),
+            authority: None,
+            path: USAGE_PATH.to_owned(),
+            interval_seconds: self.key_usage_interval_seconds,
+            timeout_ms: KEY_USAGE_TIMEOUT_MS,
+            gateway: None,
+        })
     }
 
     fn merge(&self) -> Merge {

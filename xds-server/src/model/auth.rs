@@ -1,51 +1,81 @@
-//! The gateway's issuers of tokens and holders of API keys.
+//! The gateway's issuers of tokens, and the configuration of the auth filter.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
-use ferrox_policy::{
-    Check,
-    auth::{
-        Algorithm, AuthConfig, Consumer, JwkSet, JwtProvider, KeyDigest, Revocations, RevokedSubject,
-        RevokedToken,
-    },
+use ferrox_policy::auth::{
+    Algorithm, AuthConfig, JwkSet, JwtProvider, KeySet, Revocations, RevokedSubject, RevokedToken,
 };
 use serde_json::Value;
 
 use super::{
     FetchedKeys, KeySource,
     key_source::Origin,
+    keys::{self, Keys},
     problem::{Problem, RowCheck},
 };
 use crate::store::{JwtProviderRow, LiveRows, Rows};
 
 const PROVIDERS: &str = "jwt_providers";
-const CONSUMERS: &str = "consumers";
-const KEYS: &str = "api_keys";
 
 /// Who may pass.
-#[derive(PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Auth {
     /// What the filter is told.
-    pub(super) config: AuthConfig,
+    pub(super) config: Arc<AuthConfig>,
     /// Where keys of providers are fetched.
     pub(super) sources: Vec<KeySource>,
 }
 
+impl Auth {
+    /// The same issuers with other API keys, and with what is live of fetched keys and revocations.
+    pub(super) fn with_live(&self, keys: &Keys, live: &LiveRows, problems: &mut Vec<Problem>) -> Self {
+        let mut providers = self.config.providers.clone();
+        for provider in &mut providers {
+            if let Some(source) = self.sources.iter().find(|source| source.provider == provider.name) {
+                provider.jwks = Some(fetched(source, live));
+            }
+        }
+        let revoked = revocations(live, &providers);
+        let config =
+            AuthConfig { providers, revoked, api_keys: pack(keys, problems), ..AuthConfig::default() };
+        Self { config: Arc::new(config), sources: self.sources.clone() }
+    }
+
+    /// The same, with the configuration of `earlier` if that is the same too.
+    pub(super) fn sharing(mut self, earlier: &Self) -> Self {
+        if self.config == earlier.config {
+            self.config = Arc::clone(&earlier.config);
+        }
+        self
+    }
+}
+
 /// Builds the configuration of the auth filter, in the order of names whatever the order of the rows. It is checked
 /// by the filter's own code, so one that was accepted is one that the filter takes.
-pub(super) fn parse(rows: &Rows, problems: &mut Vec<Problem>) -> Auth {
+pub(super) fn parse(rows: &Rows, keys: &Keys, problems: &mut Vec<Problem>) -> Auth {
     let before = problems.len();
     let (providers, sources): (Vec<_>, Vec<_>) = parse_providers(rows, problems).into_iter().unzip();
-    let consumers = parse_consumers(rows, problems);
-    let revoked = revocations(&rows.live, &providers);
-    let config = AuthConfig { providers, consumers, revoked, ..AuthConfig::default() };
+    let config = AuthConfig { providers, ..AuthConfig::default() };
     if problems.len() == before
         && let Err(invalid) = ferrox_auth::check(&config)
     {
         // What concerns one row alone was found above, so this concerns several.
         RowCheck::new(PROVIDERS, &"", problems).refuse_invalid(invalid);
     }
-    Auth { config, sources: sources.into_iter().flatten().collect() }
+    let auth = Auth { config: Arc::new(config), sources: sources.into_iter().flatten().collect() };
+    auth.with_live(keys, &rows.live, problems)
+}
+
+/// Without keys there is nothing to ship, and of what makes no sense nothing is.
+fn pack(keys: &Keys, problems: &mut Vec<Problem>) -> Option<KeySet> {
+    if keys.is_empty() || !problems.is_empty() {
+        return None;
+    }
+    let packed = keys.pack();
+    packed.map_err(|invalid| RowCheck::new(keys::TABLE, &"", problems).refuse_invalid(invalid)).ok()
 }
 
 fn parse_providers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<(JwtProvider, Option<KeySource>)> {
@@ -148,48 +178,4 @@ fn revocations(live: &LiveRows, providers: &[JwtProvider]) -> Revocations {
     revoked.tokens.sort_by(|a, b| (&a.provider, &a.jti).cmp(&(&b.provider, &b.jti)));
     revoked.subjects.sort_by(|a, b| (&a.provider, &a.subject).cmp(&(&b.provider, &b.subject)));
     revoked
-}
-
-fn parse_consumers(rows: &Rows, problems: &mut Vec<Problem>) -> Vec<Consumer> {
-    let mut consumers = BTreeMap::new();
-    for row in &rows.consumers {
-        let mut check = RowCheck::new(CONSUMERS, &row.name, problems);
-        let consumer = Consumer {
-            name: row.name.clone(),
-            scopes: row.scopes.clone(),
-            key_sha256: Vec::new(),
-            keys: Vec::new(),
-        };
-        if let Err(invalid) = consumer.check() {
-            check.refuse_invalid(invalid);
-        }
-        if consumers.insert(row.name.as_str(), consumer).is_some() {
-            check.refuse("name", "stands twice");
-        }
-    }
-    add_keys(rows, &mut consumers, problems);
-    consumers.into_values().collect()
-}
-
-fn add_keys(rows: &Rows, consumers: &mut BTreeMap<&str, Consumer>, problems: &mut Vec<Problem>) {
-    let keys: BTreeSet<(&str, &str)> =
-        rows.api_keys.iter().map(|row| (row.sha256.as_str(), row.consumer.as_str())).collect();
-    if keys.len() < rows.api_keys.len() {
-        RowCheck::new(KEYS, &"", problems).refuse("sha256", "a key stands twice");
-    }
-    let mut last = None;
-    for (sha256, owner) in keys {
-        let mut check = RowCheck::new(KEYS, &sha256, problems);
-        if last.replace(sha256) == Some(sha256) {
-            check.refuse("sha256", "belongs to another consumer too");
-        }
-        let Some(consumer) = consumers.get_mut(owner) else {
-            check.refuse("consumer", format!("there is no consumer '{owner}'"));
-            continue;
-        };
-        match KeyDigest::from_hex(sha256) {
-            Some(digest) => consumer.key_sha256.push(digest),
-            None => check.refuse("sha256", "must be 64 lower-case hex digits"),
-        }
-    }
 }

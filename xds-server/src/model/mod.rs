@@ -4,11 +4,13 @@ mod across;
 mod auth;
 mod certificate;
 mod conditions;
+mod consumers;
 mod documents;
 mod fetched_keys;
 mod gateway;
 mod host;
 mod key_source;
+mod keys;
 mod listener;
 mod method;
 mod name;
@@ -37,6 +39,7 @@ pub use gateway::{Gateway, Sharding};
 pub use host::HostPattern;
 pub use key_source::KeySource;
 pub(crate) use key_source::{check_url, shown};
+pub use keys::check_api_key;
 pub use listener::{Certificates, Cidr, ClientAddress, Limits, Listener, Protocol};
 pub use method::Method;
 pub use name::{CertificateName, GatewayName, ListenerName, RouteName, UpstreamName};
@@ -54,8 +57,11 @@ pub use upstream::{
     GrpcCheck, HealthCheck, HttpCheck, HttpVersion, Probe, Retries, SlowStart, TcpKeepalive, Tls, Upstream,
 };
 
-use self::{auth::Auth, route::References, selection::Selection};
-use crate::{secrets::Keyring, store::Rows};
+use self::{auth::Auth, keys::Keys, route::References, selection::Selection};
+use crate::{
+    secrets::Keyring,
+    store::{LiveRows, Rows},
+};
 
 /// A whole configuration in which every reference leads somewhere and every policy works.
 #[derive(Clone, PartialEq)]
@@ -63,7 +69,8 @@ pub struct Model {
     gateways: BTreeMap<GatewayName, Gateway>,
     upstreams: BTreeMap<UpstreamName, Arc<Upstream>>,
     routes: BTreeMap<RouteName, Arc<Route>>,
-    auth: Arc<Auth>,
+    keys: Keys,
+    auth: Auth,
     listeners: BTreeMap<ListenerName, Arc<Listener>>,
     certificates: BTreeMap<CertificateName, Arc<Certificate>>,
 }
@@ -81,10 +88,11 @@ impl Model {
         let references = References::new(rows, &gateways);
         let routes = route::parse_all(&selection, &references, &mut problems);
         overlap::check(&routes, &mut problems);
-        let auth = Arc::new(auth::parse(rows, &mut problems));
+        let keys = Keys::parse(rows, &mut problems);
+        let auth = auth::parse(rows, &keys, &mut problems);
         let certificates = certificate::parse_all(rows, keyring, &mut problems);
         let listeners = listener::parse_all(rows, &references, &certificates, &mut problems);
-        let model = Self { gateways, upstreams, routes, auth, listeners, certificates };
+        let model = Self { gateways, upstreams, routes, keys, auth, listeners, certificates };
         across::check(&model, rows, &mut problems);
         if problems.is_empty() { Ok(model) } else { Err(problems) }
     }
@@ -143,9 +151,10 @@ impl Model {
         self.certificates.get(name)
     }
 
-    /// Who may issue tokens and who holds API keys. Keys of providers may be secret.
+    /// Who may issue tokens and who holds API keys. Keys of providers may be secret. It is the same `Arc` in a model and
+    /// its successor if it has not changed.
     #[must_use]
-    pub fn auth(&self) -> &AuthConfig {
+    pub fn auth(&self) -> &Arc<AuthConfig> {
         &self.auth.config
     }
 
@@ -153,6 +162,20 @@ impl Model {
     #[must_use]
     pub fn key_sources(&self) -> &[KeySource] {
         &self.auth.sources
+    }
+}
+
+impl Model {
+    /// The same configuration with what is live now, and what of that does not fit and is left out.
+    #[must_use]
+    pub fn with_live(&self, live: &LiveRows) -> (Self, Vec<Problem>) {
+        let (mut left_out, mut problems) = (Vec::new(), Vec::new());
+        let mut model = self.clone();
+        let has_route = |name: &str| self.routes.contains_key(name);
+        model.keys = self.keys.with_live(live, &has_route, &mut left_out);
+        model.auth = self.auth.with_live(&model.keys, live, &mut problems);
+        left_out.extend(problems);
+        (model.sharing(self), left_out)
     }
 }
 

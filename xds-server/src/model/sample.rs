@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use ferrox_policy::auth::KeyDigest;
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519, date_time_ymd};
 use serde_json::{Value, json};
 
@@ -9,8 +10,8 @@ use super::Certificate;
 use crate::{
     secrets::{EncryptionKey, Keyring, Secret},
     store::{
-        CertificateRow, EndpointRow, GatewayRow, JwtProviderRow, ListenerRow, RoutePolicyRow, RouteRow,
-        RouteUpstreamRow, Rows, UpstreamRow,
+        ApiKeyRow, CertificateRow, ConsumerRow, EndpointRow, GatewayRow, JwtProviderRow, ListenerRow,
+        RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
     },
 };
 
@@ -114,6 +115,24 @@ pub(crate) fn provider(name: &str, issuer: &str) -> JwtProviderRow {
         allow_missing_exp: false,
         max_lifetime_seconds: None,
         claims: json!([]),
+    }
+}
+
+pub(crate) fn consumer(name: &str, scopes: &[&str]) -> ConsumerRow {
+    ConsumerRow { name: name.to_owned(), scopes: scopes.iter().map(ToString::to_string).collect() }
+}
+
+/// The row of a key that is good for everything.
+pub(crate) fn api_key(key: &str, consumer: &str) -> ApiKeyRow {
+    ApiKeyRow {
+        sha256: KeyDigest::of(key.as_bytes()).to_string(),
+        consumer: consumer.to_owned(),
+        name: None,
+        scopes: None,
+        routes: Vec::new(),
+        not_before: None,
+        expires_at: None,
+        disabled: false,
     }
 }
 

@@ -2,10 +2,9 @@ use ferrox_policy::auth::KeyDigest;
 use serde_json::json;
 
 use super::{
-    sample::{gateway, keyring, policy, provider, sound, target},
+    sample::{api_key, consumer, gateway, keyring, policy, provider, sound, target},
     *,
 };
-use crate::store::{ApiKeyRow, ConsumerRow};
 
 /// What is wrong after a change to sound rows.
 pub(super) fn problems(change: impl FnOnce(&mut Rows)) -> Vec<String> {
@@ -26,15 +25,16 @@ fn sound_rows_become_a_model() {
     rows.route_upstreams.push(target("orders", "users", 0));
     rows.route_policies.push(policy("orders", "auth", json!({"jwt": {"providers": ["id"]}, "api_key": {}})));
     rows.jwt_providers.push(provider("id", "https://id"));
-    rows.consumers.push(ConsumerRow { name: "acme".to_owned(), scopes: vec!["read".to_owned()] });
-    rows.api_keys.push(ApiKeyRow { sha256: "ab".repeat(32), consumer: "acme".to_owned() });
+    rows.consumers.push(consumer("acme", &["read"]));
+    rows.live.api_keys.push(api_key("key", "acme"));
     let model = Model::parse(&rows, &keyring()).unwrap();
 
     let orders = model.routes().next().unwrap();
     assert_eq!(orders.upstreams().map(UpstreamName::as_str).collect::<Vec<_>>(), ["orders"]);
     assert!(orders.policies.auth.is_some() && orders.policies.cache.is_none());
     assert_eq!(model.upstreams().next().unwrap().endpoints.len(), 1);
-    assert_eq!(model.auth().consumers[0].key_sha256, [KeyDigest([0xab; 32])]);
+    let keys = model.auth().api_keys.as_ref().unwrap();
+    assert_eq!(keys.find(&KeyDigest::of(b"key")).unwrap().consumer, "acme");
     assert_eq!(model.auth().providers[0].name, "id");
 }
 
@@ -74,8 +74,6 @@ fn a_reference_to_nothing_is_refused() {
     assert!(
         problem(|rows| rows.route_policies.push(policy("nothing", "cache", json!({})))).contains("no route")
     );
-    let key = ApiKeyRow { sha256: "ab".repeat(32), consumer: "nobody".to_owned() };
-    assert!(problem(|rows| rows.api_keys.push(key)).contains("no consumer 'nobody'"));
 }
 
 #[test]
@@ -220,22 +218,11 @@ fn a_refused_key_set_is_not_quoted() {
 }
 
 #[test]
-fn consumers_and_keys_are_refused_by_row() {
-    let consumer =
-        |name: &str, scope: &str| ConsumerRow { name: name.to_owned(), scopes: vec![scope.to_owned()] };
-    let found = problem(|rows| rows.consumers = vec![consumer("a", "x"), consumer("b", "x y")]);
+fn consumers_are_refused_by_row() {
+    let found = problem(|rows| rows.consumers = vec![consumer("a", &["x"]), consumer("b", &["x y"])]);
     assert!(found.starts_with("consumers 'b': field scopes[0]: 'x y' is no scope"), "{found}");
-
-    let key = |owner: &str, sha256: &str| ApiKeyRow { sha256: sha256.repeat(32), consumer: owner.to_owned() };
-    let keys = |keys: &[ApiKeyRow]| {
-        problem(|rows| {
-            rows.consumers = vec![consumer("a", "x"), consumer("b", "x")];
-            rows.api_keys = keys.to_vec();
-        })
-    };
-    assert!(keys(&[key("a", "AB")]).contains("field sha256: must be 64 lower-case hex digits"));
-    assert!(keys(&[key("a", "ab"), key("b", "ab")]).contains("belongs to another consumer too"));
-    assert!(keys(&[key("a", "ab"), key("a", "ab")]).contains("a key stands twice"));
+    let found = problem(|rows| rows.consumers = vec![consumer("a", &[]), consumer("a", &[])]);
+    assert_eq!(found, "consumers 'a': field name: stands twice");
 }
 
 #[test]

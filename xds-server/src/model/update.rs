@@ -56,8 +56,11 @@ impl Model {
         if !things.routes.is_empty() {
             overlap::check(&model.routes, &mut problems);
         }
-        if things.concern_auth() {
-            model.auth = Arc::new(auth::parse(rows, &mut problems));
+        model.keys = self.keys.updated(rows, things, &mut problems);
+        if !things.jwt_providers.is_empty() {
+            model.auth = auth::parse(rows, &model.keys, &mut problems).sharing(&self.auth);
+        } else if things.concern_tokens() || model.keys != self.keys {
+            model.auth = self.auth.with_live(&model.keys, &rows.live, &mut problems).sharing(&self.auth);
         }
         if !things.certificates.is_empty() {
             model.certificates = certificate::parse_all(rows, keyring, &mut problems);
@@ -72,11 +75,12 @@ impl Model {
     }
 
     /// The same model, which shares with an earlier one what is the same in both.
-    fn sharing(mut self, earlier: &Self) -> Self {
+    pub(super) fn sharing(mut self, earlier: &Self) -> Self {
         share(&mut self.upstreams, &earlier.upstreams);
         share(&mut self.routes, &earlier.routes);
         share(&mut self.listeners, &earlier.listeners);
         share(&mut self.certificates, &earlier.certificates);
+        self.auth = self.auth.sharing(&earlier.auth);
         self
     }
 }

@@ -2,9 +2,11 @@
 //! is served recorded.
 //!
 //! Rows that fail their check change nothing: the last good release stays, also across a restart, and the reason is
-//! shown. While PostgreSQL cannot be reached, what is served stays.
+//! shown. Only what is live goes on as the rows say ([`LiveRows`](crate::store::LiveRows)): who is shut out stays out, and a
+//! change of that alone makes no release. While PostgreSQL cannot be reached, what is served stays.
 
 mod expiry;
+mod left_out;
 mod record;
 mod status;
 
@@ -17,9 +19,9 @@ use tokio::{
 
 pub use status::{Publication, ServedRelease, Status};
 
-use self::{expiry::ExpiryWatch, record::Recorder};
+use self::{expiry::ExpiryWatch, left_out::LeftOut, record::Recorder};
 use crate::{
-    model::{Model, Problem},
+    model::Model,
     secrets::Keyring,
     snapshot::Gateways,
     store::{Changed, Changes, Heard, LiveRows, NewRelease, Pruner, Rows, Store, StoreError},
@@ -56,6 +58,7 @@ pub struct Publisher {
     model: Option<Arc<Model>>,
     /// In what the rows differ from it.
     changed: Changed,
+    left_out: LeftOut,
 }
 
 impl Publisher {
@@ -81,6 +84,7 @@ impl Publisher {
             publication,
             model: None,
             changed: Changed::Everything,
+            left_out: LeftOut::default(),
         }
     }
 
@@ -144,15 +148,19 @@ impl Publisher {
         match checked {
             Ok(model) => {
                 self.publication.accepted();
+                self.left_out = LeftOut::default();
                 let gateways = self.serve(model);
-                let release = NewRelease::of(rows);
-                self.publication.served(&release.digest, None, gateways);
-                self.recorder.record(release);
+                if !changed.is_live_alone() {
+                    let release = NewRelease::of(rows);
+                    self.publication.served(&release.digest, None, gateways);
+                    self.recorder.record(release);
+                }
                 Ok(())
             }
             Err(problems) => {
                 self.changed = changed;
-                self.refuse(&problems, &rows.live).await
+                self.publication.refused(&problems);
+                self.serve_without(rows).await
             }
         }
     }
@@ -172,24 +180,26 @@ impl Publisher {
         gateways
     }
 
-    async fn refuse(&mut self, problems: &[Problem], live: &LiveRows) -> Result<(), StoreError> {
-        self.publication.refused(problems);
-        match self.model {
-            Some(_) => Ok(()),
-            None => self.serve_last_release(live).await,
+    /// Of rows that make no sense, what is live is served all the same.
+    async fn serve_without(&mut self, rows: &Rows) -> Result<(), StoreError> {
+        match self.model.clone() {
+            Some(model) => {
+                self.serve_live(&model, &rows.live);
+                Ok(())
+            }
+            None => self.serve_last_release(&rows.live).await,
         }
     }
 
-    /// After a restart with rows that make no sense: what was served before is served again, with what is live now.
+    /// After a restart with rows that make no sense: what was served before is served again.
     async fn serve_last_release(&mut self, live: &LiveRows) -> Result<(), StoreError> {
-        let Some((release, configured)) = self.store.last_release().await? else {
+        let Some((release, rows)) = self.store.last_release().await? else {
             tracing::error!("there is no earlier release, so nothing is served");
             return Ok(());
         };
-        let rows = Rows { live: live.clone(), ..configured };
         match Model::parse(&rows, &self.keyring) {
             Ok(model) => {
-                let gateways = self.serve(model);
+                let gateways = self.serve_live(&model, live);
                 self.changed = Changed::Everything;
                 self.publication.served(&release.digest, Some(release.id), gateways);
             }
@@ -200,5 +210,12 @@ impl Publisher {
             }
         }
         Ok(())
+    }
+
+    /// Serves a model with what is live now.
+    fn serve_live(&mut self, model: &Model, live: &LiveRows) -> Vec<String> {
+        let (model, left_out) = model.with_live(live);
+        self.left_out.tell(left_out);
+        self.serve(model)
     }
 }

@@ -72,7 +72,7 @@ impl Publication {
     }
 
     /// A model is served.
-    pub(super) fn serves(&self, model: Arc<Model>) {
+    pub(crate) fn serves(&self, model: Arc<Model>) {
         *self.model.lock().unwrap_or_else(PoisonError::into_inner) = Some(model);
     }
 

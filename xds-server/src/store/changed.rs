@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// What a refresh found to have changed. A row belongs to a thing: an endpoint to its upstream, a policy to its route, an
-/// API key to its consumer.
+/// What a refresh found to have changed. A row belongs to a thing: an endpoint to its upstream, a policy to its route.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Changed {
@@ -34,6 +33,8 @@ pub struct Things {
     pub jwks_sets: BTreeSet<String>,
     /// Revocations, by their numbers.
     pub revocations: BTreeSet<String>,
+    /// API keys by their SHA-256, 64 lower-case hex digits.
+    pub api_keys: BTreeSet<String>,
 }
 
 impl Default for Changed {
@@ -50,6 +51,12 @@ impl Changed {
         *self == Self::default()
     }
 
+    /// Whether nothing has changed that a release holds.
+    #[must_use]
+    pub fn is_live_alone(&self) -> bool {
+        matches!(self, Self::Things(things) if things.is_live_alone())
+    }
+
     /// What has changed by this and then by `later`.
     #[must_use]
     pub fn and(self, later: Self) -> Self {
@@ -64,6 +71,7 @@ impl Changed {
                 things.certificates.extend(later.certificates);
                 things.jwks_sets.extend(later.jwks_sets);
                 things.revocations.extend(later.revocations);
+                things.api_keys.extend(later.api_keys);
                 Self::Things(things)
             }
             _ => Self::Everything,
@@ -77,18 +85,37 @@ impl Changed {
             let (Some(names), Some(name)) = (things.of_kind(&kind), name) else {
                 return Self::Everything;
             };
-            names.insert(name);
+            // A key is named as PostgreSQL writes bytes in hex.
+            names.insert(name.strip_prefix("\\x").unwrap_or(&name).to_owned());
         }
         Self::Things(things)
     }
 }
 
 impl Things {
-    /// Whether one of them says who may pass.
-    pub(crate) fn concern_auth(&self) -> bool {
-        [&self.consumers, &self.jwt_providers, &self.jwks_sets, &self.revocations]
+    /// Whether keys of an issuer were fetched, or tokens taken back.
+    pub(crate) fn concern_tokens(&self) -> bool {
+        !self.jwks_sets.is_empty() || !self.revocations.is_empty()
+    }
+
+    /// Whether all of them are of live tables.
+    #[must_use]
+    pub fn is_live_alone(&self) -> bool {
+        let Self {
+            gateways,
+            upstreams,
+            routes,
+            jwt_providers,
+            consumers,
+            listeners,
+            certificates,
+            api_keys: _,
+            jwks_sets: _,
+            revocations: _,
+        } = self;
+        [gateways, upstreams, routes, jwt_providers, consumers, listeners, certificates]
             .iter()
-            .any(|names| !names.is_empty())
+            .all(|names| names.is_empty())
     }
 
     /// `None` for a kind that this version does not know.
@@ -103,6 +130,7 @@ impl Things {
             "certificate" => Some(&mut self.certificates),
             "jwks_set" => Some(&mut self.jwks_sets),
             "revocation" => Some(&mut self.revocations),
+            "api_key" => Some(&mut self.api_keys),
             _ => None,
         }
     }

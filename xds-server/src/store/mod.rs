@@ -1,5 +1,6 @@
 //! Rows in PostgreSQL: reading them in one piece, hearing of changes and reading those, recording releases.
 
+mod api_keys;
 mod certificates;
 mod changed;
 mod changes;
@@ -12,6 +13,7 @@ mod releases;
 mod revocations;
 mod rows;
 mod tables;
+mod usage;
 
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+pub use api_keys::KnownKey;
 pub use changed::{Changed, Things};
 pub use changes::{Changes, Heard};
 pub use error::StoreError;
@@ -32,9 +35,10 @@ pub use rows::{
     ApiKeyRow, CertificateRow, ConsumerRow, EndpointRow, GatewayRow, JwksSetRow, JwtProviderRow, ListenerRow,
     LiveRows, RevocationRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow, Rows, UpstreamRow,
 };
+pub use usage::KeyUse;
 
-/// One connection listens, one reads, one is to spare.
-const CONNECTIONS: u32 = 3;
+/// One connection listens, one reads, one records releases, one writes the use of keys.
+const CONNECTIONS: u32 = 4;
 
 /// How long an operation waits for a connection.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

@@ -18,14 +18,9 @@ impl Rows {
         replace(&mut self.consumers, &things.consumers, fresh.consumers, |row| &row.name);
         replace(&mut self.listeners, &things.listeners, fresh.listeners, |row| &row.name);
         replace(&mut self.certificates, &things.certificates, fresh.certificates, |row| &row.name);
+        replace(&mut self.live.api_keys, &things.api_keys, fresh.live.api_keys, |row| &row.sha256);
         replace(&mut self.live.jwks_sets, &things.jwks_sets, fresh.live.jwks_sets, |row| &row.provider);
         replace(&mut self.live.revocations, &things.revocations, fresh.live.revocations, |row| &row.id);
-        // The only table that is not sorted by the thing that its rows belong to.
-        if !things.consumers.is_empty() {
-            self.api_keys.retain(|row| !things.consumers.contains(&row.consumer));
-            self.api_keys.extend(fresh.api_keys);
-            self.api_keys.sort_by(|a, b| a.sha256.cmp(&b.sha256));
-        }
     }
 }
 

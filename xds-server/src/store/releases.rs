@@ -1,4 +1,4 @@
-//! Recording what was released.
+//! Recording what was released: the configuration, without what is live.
 
 use std::fmt;
 
@@ -85,13 +85,14 @@ impl Store {
         Ok(Release { id, digest })
     }
 
-    /// The newest release with its rows; `None` when there never was one.
+    /// The newest release with its rows, of the live tables none; `None` when there never was one.
     ///
     /// # Errors
     /// When the database cannot be used.
     pub async fn last_release(&self) -> Result<Option<(Release, Rows)>, StoreError> {
+        // Releases of before API keys were live hold some, which may have been revoked since.
         let newest: Option<(i64, String, Json<Rows>)> =
-            sqlx::query_as("select id, digest, rows from releases order by id desc limit 1")
+            sqlx::query_as("select id, digest, rows - 'api_keys' from releases order by id desc limit 1")
                 .fetch_optional(&self.pool)
                 .await
                 .map_err(StoreError::while_doing("read the last release"))?;

@@ -30,6 +30,7 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
     let certificate = of(|things| &things.certificates);
     let jwks_set = of(|things| &things.jwks_sets);
     let revocation = of(|things| &things.revocations);
+    let api_key = of(|things| &things.api_keys);
     Ok(Rows {
         gateways: GATEWAYS.read(connection, gateway.as_deref()).await?,
         upstreams: UPSTREAMS.read(connection, upstream.as_deref()).await?,
@@ -40,10 +41,10 @@ pub(super) async fn read(connection: &mut PgConnection, changed: &Changed) -> Re
         route_policies: ROUTE_POLICIES.read(connection, route.as_deref()).await?,
         jwt_providers: JWT_PROVIDERS.read(connection, jwt_provider.as_deref()).await?,
         consumers: CONSUMERS.read(connection, consumer.as_deref()).await?,
-        api_keys: API_KEYS.read(connection, consumer.as_deref()).await?,
         listeners: LISTENERS.read(connection, listener.as_deref()).await?,
         certificates: CERTIFICATES.read(connection, certificate.as_deref()).await?,
         live: LiveRows {
+            api_keys: API_KEYS.read(connection, api_key.as_deref()).await?,
             jwks_sets: JWKS_SETS.read(connection, jwks_set.as_deref()).await?,
             revocations: REVOCATIONS.read(connection, revocation.as_deref()).await?,
         },
@@ -105,6 +106,15 @@ macro_rules! revocations {
     };
 }
 
+macro_rules! api_keys {
+    () => {
+        "select encode(sha256, 'hex') as sha256, consumer, name, scopes, routes,
+                extract(epoch from not_before)::bigint as not_before,
+                extract(epoch from expires_at)::bigint as expires_at, disabled
+         from api_keys"
+    };
+}
+
 // Sorted by bytes, whatever the database's locale is, so that every replica and every database agrees.
 
 const GATEWAYS: Table = table!(
@@ -158,10 +168,14 @@ const CONSUMERS: Table = table!(
     from "consumers" of "name" order by r#"name collate "C""#
 );
 
-const API_KEYS: Table = table!(
-    select "encode(sha256, 'hex') as sha256, consumer"
-    from "api_keys" of "consumer" order by "api_keys.sha256"
-);
+/// Named by their digests in hex, and looked for by the bytes, which are indexed.
+const API_KEYS: Table = Table {
+    all: concat!(api_keys!(), " order by api_keys.sha256"),
+    some: concat!(
+        api_keys!(),
+        " where sha256 = any(array(select decode(name, 'hex') from unnest($1) name)) order by api_keys.sha256"
+    ),
+};
 
 const LISTENERS: Table = table!(
     select "name, gateways, host(address) as address, port, protocol, http2, certificates, default_certificate,

@@ -15,7 +15,7 @@ use envoy_types::pb::{
     google::protobuf::StringValue,
 };
 use ferrox_policy::{
-    auth,
+    auth::{self, AuthConfig},
     cache::{self, CacheConfig},
     placement::Placement,
     rate_limit::{RateLimitConfig, Stage},
@@ -24,7 +24,6 @@ use ferrox_policy::{
 use serde::Serialize;
 
 use super::{SIDECAR_CLUSTER, Settings, proto};
-use crate::model::Model;
 
 /// The filters in the order of the chain. Order is policy: what is cheap and rejects comes first, limits by identity
 /// follow authentication, and nobody reads from the cache what they may not read from the upstream.
@@ -37,8 +36,8 @@ const SIDECAR_TIMEOUT_MS: u32 = 100;
 /// Keys that a worker remembers for limits without a store.
 const LOCAL_KEYS: usize = 10_000;
 
-/// The configuration of each filter of the chain.
-pub(super) fn all(model: &Model, settings: &Settings) -> Vec<TypedExtensionConfig> {
+/// The configuration of each filter of the chain but the auth filter.
+pub(super) fn all_but_auth(settings: &Settings) -> Vec<TypedExtensionConfig> {
     let dir = &settings.wasm_dir;
     let rate_limit = |stage: Stage| {
         let config = RateLimitConfig {
@@ -52,10 +51,15 @@ pub(super) fn all(model: &Model, settings: &Settings) -> Vec<TypedExtensionConfi
     let cache = CacheConfig { sidecar: sidecar(), policies: Placement::default() };
     vec![
         rate_limit(Stage::Address),
-        filter(auth::FILTER, &dir.join("ferrox_auth.wasm"), model.auth()),
         rate_limit(Stage::Identity),
         filter(cache::FILTER, &dir.join("ferrox_cache_key.wasm"), &cache),
     ]
+}
+
+/// The configuration of the auth filter, which may hold a hundred thousand keys.
+pub(super) fn auth(config: &AuthConfig, settings: &Settings) -> TypedExtensionConfig {
+    let config = AuthConfig { usage: settings.key_usage.clone(), ..config.clone() };
+    filter(auth::FILTER, &settings.wasm_dir.join("ferrox_auth.wasm"), &config)
 }
 
 fn sidecar() -> Sidecar {

@@ -28,7 +28,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use envoy_types::pb::envoy::config::listener::v3::Listener;
+use envoy_types::pb::envoy::config::{core::v3::TypedExtensionConfig, listener::v3::Listener};
+use ferrox_policy::auth::{AuthConfig, UsageReports};
 
 use self::{memo::Memo, policies::PolicyMaps, scope::Scopes, virtual_host::ByHost};
 use crate::{
@@ -57,6 +58,8 @@ pub struct Settings {
     pub sidecar: SocketAddr,
     /// The file of the authorities that upstreams with TLS are trusted by, unless they name their own.
     pub trusted_ca: PathBuf,
+    /// To whom Envoys report the use of API keys; `None`: to nobody.
+    pub key_usage: Option<UsageReports>,
 }
 
 /// Makes the resources of one model after the other. What is made of a part of the model is made again only when the part
@@ -66,6 +69,7 @@ pub struct Translator {
     upstreams: Memo<Upstream, Vec<Arc<Resource>>>,
     routes: Memo<Route, Arc<[Bytes]>>,
     certificates: Memo<Certificate, Arc<Resource>>,
+    auth: Memo<AuthConfig, Arc<Resource>>,
     scopes: BTreeMap<GatewayName, Scopes>,
 }
 
@@ -78,6 +82,7 @@ impl Translator {
             upstreams: Memo::new(),
             routes: Memo::new(),
             certificates: Memo::new(),
+            auth: Memo::new(),
             scopes: BTreeMap::new(),
         }
     }
@@ -88,7 +93,10 @@ impl Translator {
         self.upstreams.turn();
         self.routes.turn();
         self.certificates.turn();
-        let shared = shared(model, &self.settings);
+        self.auth.turn();
+        let mut shared = shared(&self.settings);
+        let auth = self.auth.of(model.auth(), |config| extension(&filters::auth(config, &self.settings)));
+        shared.push(auth);
         let of_upstream = |upstream: &Upstream| of_upstream(upstream, &self.settings.trusted_ca);
         let upstreams: Vec<_> = model
             .upstreams()
@@ -146,13 +154,15 @@ impl Translator {
     }
 }
 
-/// What is the same for every gateway.
-fn shared(model: &Model, settings: &Settings) -> Vec<Arc<Resource>> {
-    let filters = filters::all(model, settings)
-        .into_iter()
-        .map(|filter| Resource::new(Kind::ExtensionConfig, filter.name.clone(), proto::encode(&filter)));
+/// What is the same for every gateway and every model.
+fn shared(settings: &Settings) -> Vec<Arc<Resource>> {
     let sidecar = proto::encode(&cluster::sidecar(settings.sidecar));
-    filters.chain([Resource::new(Kind::Cluster, SIDECAR_CLUSTER, sidecar)]).map(Arc::new).collect()
+    let sidecar = Arc::new(Resource::new(Kind::Cluster, SIDECAR_CLUSTER, sidecar));
+    filters::all_but_auth(settings).iter().map(extension).chain([sidecar]).collect()
+}
+
+fn extension(filter: &TypedExtensionConfig) -> Arc<Resource> {
+    Arc::new(Resource::new(Kind::ExtensionConfig, filter.name.clone(), proto::encode(filter)))
 }
 
 /// An upstream's cluster and endpoints, and the service as which gRPC's own xDS clients know it (`xds:///name`), which no

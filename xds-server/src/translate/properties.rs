@@ -12,10 +12,13 @@ use super::{Translator, tests::settings};
 use crate::{
     model::{
         Model,
-        sample::{certificate, endpoint, gateway, https, keyring, policy, provider, route, target, upstream},
+        sample::{
+            api_key, certificate, consumer, endpoint, gateway, https, keyring, policy, provider, route,
+            target, upstream,
+        },
     },
     snapshot::Resource,
-    store::{CertificateRow, Changed, ConsumerRow, JwtProviderRow, RouteRow, Rows, Things},
+    store::{ApiKeyRow, CertificateRow, Changed, JwtProviderRow, RouteRow, Rows, Things},
 };
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
@@ -24,13 +27,40 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 /// routes.
 #[derive(Debug, Clone)]
 enum Step {
-    Gateway { sharding: &'static str, is_there: bool },
-    Upstream { name: &'static str, timeout: Option<i32>, port: i32 },
-    Route { name: &'static str, route: Option<RouteStep> },
-    Provider { leeway: Option<i32> },
-    Consumer { name: &'static str, is_there: bool },
-    Listener { name: &'static str, port: Option<i32>, certificates: Vec<&'static str> },
-    Certificate { name: &'static str, choice: Option<usize> },
+    Gateway {
+        sharding: &'static str,
+        is_there: bool,
+    },
+    Upstream {
+        name: &'static str,
+        timeout: Option<i32>,
+        port: i32,
+    },
+    Route {
+        name: &'static str,
+        route: Option<RouteStep>,
+    },
+    Provider {
+        leeway: Option<i32>,
+    },
+    Consumer {
+        name: &'static str,
+        is_there: bool,
+    },
+    /// Of a consumer, for a route or for any.
+    Key {
+        key: &'static str,
+        holder: Option<(&'static str, Option<&'static str>)>,
+    },
+    Listener {
+        name: &'static str,
+        port: Option<i32>,
+        certificates: Vec<&'static str>,
+    },
+    Certificate {
+        name: &'static str,
+        choice: Option<usize>,
+    },
 }
 
 /// Certificates to choose from, by the index of their name; the second of each has a name that others have too.
@@ -74,6 +104,8 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (name(), prop::option::weighted(0.8, route)).prop_map(|(name, route)| Step::Route { name, route }),
         2 => prop::option::weighted(0.8, 299..302).prop_map(|leeway| Step::Provider { leeway }),
         1 => (name(), any::<bool>()).prop_map(|(name, is_there)| Step::Consumer { name, is_there }),
+        3 => (name(), prop::option::weighted(0.8, (name(), prop::option::weighted(0.2, name()))))
+            .prop_map(|(key, holder)| Step::Key { key, holder }),
         2 => (name(), prop::option::weighted(0.8, 80..82), prop::sample::subsequence(NAMES.to_vec(), 1..=2))
             .prop_map(|(name, port, certificates)| Step::Listener { name, port, certificates }),
         2 => (name(), prop::option::weighted(0.9, 0..2usize))
@@ -113,9 +145,16 @@ fn apply(rows: &mut Rows, step: Step) -> Things {
         }
         Step::Consumer { name, is_there } => {
             rows.consumers.retain(|row| row.name != name);
-            rows.consumers
-                .extend(is_there.then(|| ConsumerRow { name: name.to_owned(), scopes: Vec::new() }));
+            rows.consumers.extend(is_there.then(|| consumer(name, &["x"])));
             Things { consumers: one(name), ..Things::default() }
+        }
+        Step::Key { key, holder } => {
+            let row = api_key(key, holder.map_or("", |(consumer, _)| consumer));
+            rows.live.api_keys.retain(|other| other.sha256 != row.sha256);
+            let things = Things { api_keys: one(&row.sha256), ..Things::default() };
+            let routes = |route: Option<&str>| route.iter().map(ToString::to_string).collect();
+            rows.live.api_keys.extend(holder.map(|(_, route)| ApiKeyRow { routes: routes(route), ..row }));
+            things
         }
         Step::Listener { name, port, certificates } => {
             rows.listeners.retain(|row| row.name != name);

@@ -20,6 +20,7 @@ pub(super) fn settings() -> Settings {
         wasm_dir: "/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
         trusted_ca: "/ca.pem".into(),
+        key_usage: None,
     }
 }
 

@@ -31,4 +31,5 @@ mod properties;
 mod rules;
 
 pub use observer::{Event, Node, Observer, StreamId, Variant};
+pub(crate) use peer::Peer;
 pub use service::{Discovery, Releases};

@@ -11,7 +11,7 @@
 
 use rustls_pki_types::CertificateDer;
 use tonic::{
-    Request,
+    Extensions,
     transport::server::{TcpConnectInfo, TlsConnectInfo},
 };
 use webpki::EndEntityCert;
@@ -20,7 +20,7 @@ use super::observer::Node;
 
 /// What is known of the client at the other end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Peer {
+pub(crate) enum Peer {
     /// Without TLS everybody is whom he says he is.
     Anyone,
     /// The DNS names in the client's certificate.
@@ -33,15 +33,25 @@ pub(super) enum Peer {
 pub(super) struct NotCertified;
 
 impl Peer {
-    /// Who sent a request. A connection with TLS of which no certificate is known is certified for nothing.
-    pub(super) fn of<T>(request: &Request<T>) -> Self {
-        match request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>() {
+    /// Who sent a request, by its extensions. A connection with TLS of which no certificate is known is certified for
+    /// nothing.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        match extensions.get::<TlsConnectInfo<TcpConnectInfo>>() {
             None => Self::Anyone,
-            Some(_) => {
-                let chain = request.peer_certs();
+            Some(connection) => {
+                let chain = connection.peer_certs();
                 Self::Certified(chain.and_then(|chain| chain.first().map(dns_names)).unwrap_or_default())
             }
         }
+    }
+
+    /// Whether the client may be a node of a gateway, of which `knows` tells whether there is one.
+    pub(crate) fn is_of(&self, knows: impl Fn(&str) -> bool) -> bool {
+        let Self::Certified(names) = self else { return true };
+        // The gateway is what the name ends with; the id of the node before it may have dots of its own.
+        let ends =
+            |name: &str| name.match_indices('.').any(|(dot, _)| name.get(dot + 1..).is_some_and(&knows));
+        names.iter().any(|name| knows(name) || ends(name))
     }
 
     /// Whether the client may be this node.
@@ -86,8 +96,21 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_of_a_node_or_a_gateway_is_of_that_gateway() {
+        let is_of = |name: &str| Peer::Certified(vec![name.to_owned()]).is_of(|gateway| gateway == "my.edge");
+        for name in ["my.edge", "envoy-1.my.edge", "envoy.1.my.edge"] {
+            assert!(is_of(name), "{name}");
+        }
+        for name in ["edge", "my.edge.x", "notmy.edge", "my-edge", "MY.EDGE", ""] {
+            assert!(!is_of(name), "{name}");
+        }
+        assert!(!Peer::Certified(Vec::new()).is_of(|_| true));
+        assert!(Peer::Anyone.is_of(|_| false));
+    }
+
+    #[test]
     fn without_tls_anyone_is_admitted() {
-        assert_eq!(Peer::of(&Request::new(())), Peer::Anyone);
+        assert_eq!(Peer::of(&Extensions::new()), Peer::Anyone);
         assert_eq!(Peer::Anyone.admit(&Node::default()), Ok(()));
     }
 

@@ -115,7 +115,7 @@ impl Method {
     fn serve<P: Protocol>(&self, requests: Request<Streaming<P::Request>>) -> Body {
         let Self { discovery, only } = self;
         let link = Link {
-            peer: Peer::of(&requests),
+            peer: Peer::of(requests.extensions()),
             address: requests.remote_addr().map(|address| address.ip().to_canonical()),
             id: discovery.streams.fetch_add(1, Ordering::Relaxed),
             only: *only,

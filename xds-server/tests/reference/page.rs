@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Tables that read best in this order. Others come after them as they were created.
-const FIRST: [&str; 11] = [
+const FIRST: [&str; 12] = [
     "gateways",
     "upstreams",
     "endpoints",
@@ -20,6 +20,7 @@ const FIRST: [&str; 11] = [
     "jwt_providers",
     "consumers",
     "api_keys",
+    "api_key_usage",
     "listeners",
     "certificates",
 ];

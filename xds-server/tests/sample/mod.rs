@@ -2,6 +2,7 @@
 
 mod rows;
 
+use ferrox_policy::auth::{USAGE_PATH, UsageReports};
 use ferrox_xds_server::{
     model::Model,
     secrets::Keyring,
@@ -21,6 +22,14 @@ pub(crate) fn snapshot(gateway: &str) -> Snapshot {
         wasm_dir: "/etc/ferrox/wasm".into(),
         sidecar: "127.0.0.1:7000".parse().unwrap(),
         trusted_ca: "/etc/ssl/certs/ca-certificates.crt".into(),
+        key_usage: Some(UsageReports {
+            cluster: "ferrox_xds".to_owned(),
+            authority: None,
+            path: USAGE_PATH.to_owned(),
+            interval_seconds: 10,
+            timeout_ms: 2000,
+            gateway: None,
+        }),
     };
     let mut gateways = Translator::new(settings).translate(&model);
     Snapshot::new(gateways.remove(gateway).expect("a gateway of the sample"))

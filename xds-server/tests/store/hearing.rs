@@ -32,7 +32,7 @@ async fn every_kind_of_change_of_every_table_is_heard_and_read() {
     let column = |table| match table {
         "endpoints" => "upstream",
         "route_upstreams" | "route_mirrors" | "route_policies" => "route",
-        "api_keys" => "consumer",
+        "api_keys" => "sha256",
         _ => "name",
     };
     for table in TABLES {

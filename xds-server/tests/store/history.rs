@@ -10,7 +10,7 @@ use proptest::{
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
-use crate::{TABLES, read, start};
+use crate::{TABLES, read, start, to_json};
 
 const STEPS: usize = 1_500;
 
@@ -117,7 +117,7 @@ fn statement(rng: &mut TestRng, letter: char) -> String {
 type Thing = (&'static str, String);
 
 fn things(rows: &Rows) -> BTreeMap<Thing, Vec<Value>> {
-    let json = serde_json::to_value(rows).unwrap();
+    let json = to_json(rows);
     let mut things = BTreeMap::<_, Vec<_>>::new();
     for (table, kind, column) in [
         ("gateways", "gateways", "name"),
@@ -129,7 +129,7 @@ fn things(rows: &Rows) -> BTreeMap<Thing, Vec<Value>> {
         ("route_policies", "routes", "route"),
         ("jwt_providers", "jwt_providers", "name"),
         ("consumers", "consumers", "name"),
-        ("api_keys", "consumers", "consumer"),
+        ("api_keys", "api_keys", "sha256"),
         ("listeners", "listeners", "name"),
         ("certificates", "certificates", "name"),
     ] {
@@ -160,6 +160,7 @@ fn named(things: &Things) -> BTreeSet<Thing> {
         consumers,
         listeners,
         certificates,
+        api_keys,
         jwks_sets,
         revocations,
     } = things;
@@ -173,6 +174,7 @@ fn named(things: &Things) -> BTreeSet<Thing> {
         ("certificates", certificates),
         ("jwks_sets", jwks_sets),
         ("revocations", revocations),
+        ("api_keys", api_keys),
     ]
     .into_iter()
     .flat_map(|(kind, names)| names.iter().map(move |name| (kind, name.clone())))
@@ -206,8 +208,10 @@ async fn whatever_happens_a_refresh_gives_what_a_read_gives_and_names_what_diffe
             Changed::Things(things) => {
                 let named = named(things);
                 assert!(named.is_superset(&differing(&before, often.rows())), "step {step}: {things:?}");
+                // The digest of a key does not tell whose it is.
+                let mut with_letters = named.iter().filter(|(kind, _)| *kind != "api_keys");
                 assert!(
-                    named.iter().all(|(_, name)| name.starts_with(writer.letter)),
+                    with_letters.all(|(_, name)| name.starts_with(writer.letter)),
                     "step {step}: {things:?}"
                 );
                 assert!(committed == Committed::Own || named.is_empty(), "step {step}: {things:?}");

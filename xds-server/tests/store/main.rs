@@ -18,11 +18,13 @@ mod releases;
 #[path = "../sample/rows.rs"]
 mod sample;
 mod schema;
+mod usage;
 
 use std::time::Duration;
 
 use ferrox_xds_server::store::{Changes, ConsumerRow, Heard, Rows, Store};
 use postgres::Postgres;
+use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// So long an event may take before the test gives up on it.
@@ -51,6 +53,13 @@ async fn start() -> (Postgres, Store, PgConnection) {
     (postgres, store, sql)
 }
 
+/// All tables by their names, also the live ones, which the rows keep to themselves.
+fn to_json(rows: &Rows) -> Value {
+    let (mut json, live) = (serde_json::to_value(rows).unwrap(), serde_json::to_value(&rows.live).unwrap());
+    json.as_object_mut().unwrap().extend(live.as_object().unwrap().clone());
+    json
+}
+
 async fn insert(sql: &mut PgConnection, rows: &Rows) {
     // A new database has a gateway already.
     sql.execute("delete from gateways").await.unwrap();
@@ -60,10 +69,20 @@ async fn insert(sql: &mut PgConnection, rows: &Rows) {
 }
 
 async fn insert_into(table: &str, sql: &mut PgConnection, rows: &Rows) {
-    let mut json = serde_json::to_value(rows).unwrap();
+    let mut json = to_json(rows);
     for key in json["api_keys"].as_array_mut().unwrap() {
         key["sha256"] = format!("\\x{}", key["sha256"].as_str().unwrap()).into();
         key["created_at"] = "2026-01-01T00:00:00Z".into();
+        for time in ["not_before", "expires_at"] {
+            if let Some(seconds) = key.get(time).and_then(Value::as_i64) {
+                let time_of_day: Value = sqlx::query_scalar("select to_json(to_timestamp($1::bigint))")
+                    .bind(seconds)
+                    .fetch_one(&mut *sql)
+                    .await
+                    .unwrap();
+                key[time] = time_of_day;
+            }
+        }
     }
     for certificate in json["certificates"].as_array_mut().into_iter().flatten() {
         certificate["private_key"] = format!("\\x{}", certificate["private_key"].as_str().unwrap()).into();

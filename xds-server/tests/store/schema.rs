@@ -150,6 +150,18 @@ async fn the_database_refuses_what_it_can_judge() {
         "update consumers set scopes = '{null}'",
         "update api_keys set sha256 = 'short'",
         "update api_keys set consumer = 'nobody'",
+        "update api_keys set name = ''",
+        "update api_keys set name = repeat('a', 201)",
+        "update api_keys set scopes = '{null}'",
+        "update api_keys set routes = '{null}'",
+        "update api_keys set routes = null",
+        "update api_keys set not_before = expires_at where expires_at is not null",
+        "update api_keys set not_before = '1969-12-31Z'",
+        "update api_keys set expires_at = '2106-02-07 06:28:15Z'",
+        "update api_keys set expires_at = 'infinity'",
+        "update api_keys set disabled = null",
+        "insert into api_key_usage values ('short', now(), 1)",
+        "insert into api_key_usage select sha256, now(), -1 from api_keys",
         "update listeners set port = 0",
         "update listeners set address = '10.0.0.0/24'",
         "update listeners set gateways = '{}'",
@@ -204,5 +216,7 @@ async fn a_name_can_be_changed_and_what_belongs_to_a_row_goes_with_it() {
     sql.execute("delete from consumers").await.unwrap();
     let rows = read(&store).await;
     assert_eq!(rows.endpoints.iter().filter(|row| row.upstream == "orders-v1").count(), 4);
-    assert!(rows.route_upstreams.is_empty() && rows.route_policies.is_empty() && rows.api_keys.is_empty());
+    assert!(
+        rows.route_upstreams.is_empty() && rows.route_policies.is_empty() && rows.live.api_keys.is_empty()
+    );
 }

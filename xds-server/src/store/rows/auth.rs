@@ -85,13 +85,3 @@ pub struct ConsumerRow {
     /// What the consumer may do.
     pub scopes: Vec<String>,
 }
-
-/// A live API key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, FromRow)]
-#[serde(deny_unknown_fields)]
-pub struct ApiKeyRow {
-    /// SHA-256 of the key, 64 lower-case hex digits.
-    pub sha256: String,
-    /// Name of the consumer.
-    pub consumer: String,
-}

@@ -9,9 +9,9 @@ mod upstreams;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use auth::{ApiKeyRow, ConsumerRow, JwtProviderRow};
+pub use auth::{ConsumerRow, JwtProviderRow};
 pub use listeners::{CertificateRow, ListenerRow};
-pub use live::{JwksSetRow, LiveRows, RevocationRow};
+pub use live::{ApiKeyRow, JwksSetRow, LiveRows, RevocationRow};
 pub use routing::{GatewayRow, RouteMirrorRow, RoutePolicyRow, RouteRow, RouteUpstreamRow};
 pub use upstreams::{EndpointRow, UpstreamRow};
 
@@ -38,8 +38,6 @@ pub struct Rows {
     pub jwt_providers: Vec<JwtProviderRow>,
     /// Table `consumers`.
     pub consumers: Vec<ConsumerRow>,
-    /// Table `api_keys`.
-    pub api_keys: Vec<ApiKeyRow>,
     /// Table `listeners`. Left out when empty, as in a release of before there were any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listeners: Vec<ListenerRow>,
@@ -64,7 +62,6 @@ impl Default for Rows {
             route_policies: Vec::new(),
             jwt_providers: Vec::new(),
             consumers: Vec::new(),
-            api_keys: Vec::new(),
             listeners: Vec::new(),
             certificates: Vec::new(),
             live: LiveRows::default(),
@@ -73,8 +70,8 @@ impl Default for Rows {
 }
 
 impl Rows {
-    /// What identifies this configuration, whatever is live: SHA-256 of its JSON in hex. Equal rows have equal digests in every replica,
-    /// since lists come in the order of their keys and JSON objects are kept sorted.
+    /// What identifies this configuration, whatever is live: SHA-256 of its JSON in hex. Equal rows have equal digests in
+    /// every replica, since lists come in the order of their keys and JSON objects are kept sorted.
     #[must_use]
     pub fn digest(&self) -> String {
         digest(&self.to_json())
