@@ -60,6 +60,7 @@ impl ControlPlane {
                 ("FERROX_SIDECAR", sidecar.to_owned()),
                 // As often as can be, for those who wait for it.
                 ("FERROX_BREAKER_INTERVAL_SECONDS", "1".to_owned()),
+                ("FERROX_KEY_USAGE_INTERVAL_SECONDS", "1".to_owned()),
                 ("FERROX_WASM_DIR", binaries::wasm()?.display().to_string()),
             ],
             directory: folder.to_path_buf(),

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Output,
+    process::{Output, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
-use tokio::{net::TcpStream, process::Command};
+use tokio::{io::AsyncWriteExt as _, net::TcpStream, process::Command};
 
 use crate::{
     Error, binaries,
@@ -251,6 +251,28 @@ impl Gateway {
             .output()
             .await
             .map_err(Error::io("running ferrox"))
+    }
+
+    /// Runs the command `ferrox` on the gateway's database, with this on its standard input.
+    ///
+    /// # Errors
+    /// When it is not built or cannot be fed.
+    pub async fn ferrox_fed(&self, args: &[&str], input: &str) -> Result<Output, Error> {
+        let fed = async || {
+            let mut child = Command::new(binaries::ours("ferrox").map_err(std::io::Error::other)?)
+                .args(args)
+                .env("FERROX_DATABASE_URL", &self.database_url)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            // Closed at the end of the block, which is the end of the input.
+            if let Some(mut stdin) = child.stdin.take() {
+                stdin.write_all(input.as_bytes()).await?;
+            }
+            child.wait_with_output().await
+        };
+        fed().await.map_err(Error::io("running ferrox"))
     }
 
     /// URL of a path at the gateway.

@@ -13,6 +13,7 @@ mod failures;
 mod grpc;
 mod hostile;
 mod jwks;
+mod keys;
 mod listeners;
 mod load;
 mod matching;

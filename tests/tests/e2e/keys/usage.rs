@@ -1,0 +1,58 @@
+//! How much keys are used.
+
+use ferrox_testbed::{gateway::Gateway, upstream::Upstream, wait::eventually};
+use serde_json::{Value, json};
+
+use super::{create, gateway, list, until};
+
+/// A report as an Envoy sends it; returns the status of the answer.
+async fn report(gateway: &Gateway, body: String) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let url = format!("http://127.0.0.1:{}/ferrox/v1/key-usage", gateway.control_plane.xds_port());
+    client.post(url).body(body).send().await.unwrap().status().as_u16()
+}
+
+fn of(sha256: &Value, requests: u64) -> Value {
+    json!({"sha256": sha256, "requests": requests, "last_used": 1_700_000_000})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_envoys_report_is_added_up_in_the_table() {
+    let upstream = Upstream::start_new("u").unwrap();
+    let gateway = gateway(&upstream).await;
+    let key = create(&gateway, &[]).await;
+    until(&gateway, "/orders", &key, 200).await;
+    gateway.sql("update api_keys set disabled = true").await.unwrap();
+    until(&gateway, "/orders", &key, 403).await;
+    let sha256 = list(&gateway).await[0]["sha256"].clone();
+    let before = list(&gateway).await[0]["requests"].as_u64().unwrap();
+    let body = json!({"keys": [of(&sha256, 1_000_000), of(&json!("ab".repeat(32)), 7)]}).to_string();
+    for _ in 0..2 {
+        assert_eq!(report(&gateway, body.clone()).await, 204);
+    }
+    eventually("the use is written", async || {
+        let key = list(&gateway).await.remove(0);
+        key["requests"].as_u64().unwrap() >= before + 2_000_000 && key["last_used_at"].is_string()
+    })
+    .await
+    .unwrap();
+    let metric = async |name: &str| gateway.control_plane.metric(&format!("ferrox_xds_{name}")).await.unwrap();
+    assert!(metric("key_usage_reports_received_total").await >= 2);
+    assert!(metric("key_usage_rows_written_total").await >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_that_makes_no_sense_is_refused_and_counted() {
+    let upstream = Upstream::start_new("u").unwrap();
+    let gateway = gateway(&upstream).await;
+    let many = vec![of(&json!("ab".repeat(32)), 1); 1_001];
+    for (body, status) in [
+        ("{}".to_owned(), 400),
+        (json!({"keys": [of(&json!("fx_secret"), 1)]}).to_string(), 400),
+        (json!({"keys": many}).to_string(), 400),
+        (" ".repeat(300_000), 413),
+    ] {
+        assert_eq!(report(&gateway, body).await, status);
+    }
+    assert_eq!(gateway.control_plane.metric("ferrox_xds_key_usage_reports_refused_total").await.unwrap(), 4);
+}
