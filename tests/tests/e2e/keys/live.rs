@@ -26,7 +26,9 @@ async fn while_other_rows_make_no_sense_keys_come_and_go() {
     let old = create(&gateway, &[]).await;
     until(&gateway, "/orders", &old, 200).await;
     gateway.sql(&bad()).await.unwrap();
-    eventually("the rows are refused", async || problems(&gateway).await.contains("route_policies")).await.unwrap();
+    eventually("the rows are refused", async || problems(&gateway).await.contains("route_policies"))
+        .await
+        .unwrap();
     let new = create(&gateway, &[]).await;
     until(&gateway, "/orders", &new, 200).await;
     revoke(&gateway, &old).await;

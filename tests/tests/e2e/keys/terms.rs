@@ -39,7 +39,8 @@ async fn a_key_begins_and_ends_when_it_is_said_to() {
     let old = create(&gateway, &["--expires-at", &in_seconds(&gateway, -1).await]).await;
     let began = now();
     let brief = create(&gateway, &["--expires-in", "5s"]).await;
-    let good = create(&gateway, &["--expires-in", "1h", "--not-before", &in_seconds(&gateway, -1).await]).await;
+    let good =
+        create(&gateway, &["--expires-in", "1h", "--not-before", &in_seconds(&gateway, -1).await]).await;
     until(&gateway, "/users", &good, 200).await;
     for key in [&late, &old] {
         assert_eq!(status(&gateway, "/users", key).await, 401);

@@ -23,7 +23,7 @@ async fn what_envoys_report_is_added_up_in_the_table() {
     let key = create(&gateway, &[]).await;
     until(&gateway, "/orders", &key, 200).await;
     gateway.sql("update api_keys set disabled = true").await.unwrap();
-    until(&gateway, "/orders", &key, 403).await;
+    until(&gateway, "/orders", &key, 401).await;
     let sha256 = list(&gateway).await[0]["sha256"].clone();
     let before = list(&gateway).await[0]["requests"].as_u64().unwrap();
     let body = json!({"keys": [of(&sha256, 1_000_000), of(&json!("ab".repeat(32)), 7)]}).to_string();
@@ -36,7 +36,8 @@ async fn what_envoys_report_is_added_up_in_the_table() {
     })
     .await
     .unwrap();
-    let metric = async |name: &str| gateway.control_plane.metric(&format!("ferrox_xds_{name}")).await.unwrap();
+    let metric =
+        async |name: &str| gateway.control_plane.metric(&format!("ferrox_xds_{name}")).await.unwrap();
     assert!(metric("key_usage_reports_received_total").await >= 2);
     assert!(metric("key_usage_rows_written_total").await >= 1);
 }
