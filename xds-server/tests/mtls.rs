@@ -13,6 +13,7 @@ mod postgres;
 
 use std::{
     fs,
+    future::poll_fn,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
@@ -31,12 +32,15 @@ use envoy_types::pb::envoy::{
         },
     },
 };
+use ferrox_policy::auth::USAGE_PATH;
 use ferrox_xds_server::snapshot::Kind;
 use tempfile::TempDir;
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 use tonic::{
     Code, Status,
+    body::Body,
+    codegen::Service,
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
 
@@ -225,6 +229,47 @@ async fn any_certificate_of_the_authority_may_ask_for_the_status_of_clients() {
     let mut client = ClientStatusDiscoveryServiceClient::new(connect(endpoint).await.unwrap());
     let status = client.fetch_client_status(ClientStatusRequest::default()).await.unwrap().into_inner();
     assert!(status.config.is_empty());
+}
+
+/// Reports that no key was used; the status of the answer.
+async fn report(endpoint: Endpoint) -> Result<u16, Status> {
+    let mut channel = connect(endpoint).await?;
+    poll_fn(|context| channel.poll_ready(context))
+        .await
+        .map_err(|error| Status::unavailable(error.to_string()))?;
+    let body = Body::new(axum::body::Body::from(r#"{"keys": []}"#));
+    let request = tonic::codegen::http::Request::post(USAGE_PATH).body(body).unwrap();
+    let response = timeout(PATIENCE, channel.call(request)).await.unwrap();
+    response
+        .map(|response| response.status().as_u16())
+        .map_err(|error| Status::unavailable(error.to_string()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_use_of_keys_is_reported_by_nodes_of_a_gateway_alone() {
+    let server = Server::start();
+    let by = |names: &str| report(server.endpoint(Some(&server.authority.sign(names))));
+    // A new database has the gateway 'ferrox'.
+    eventually_ready(&server).await;
+    for names in ["envoy-1.ferrox", "ferrox", "other,envoy-1.ferrox"] {
+        assert_eq!(by(names).await.unwrap(), 204, "{names}");
+    }
+    for names in ["envoy-1.edge", "operator", "*.ferro", "myferrox"] {
+        assert_eq!(by(names).await.unwrap(), 403, "{names}");
+    }
+    report(server.endpoint(None)).await.expect_err("no certificate");
+    let metrics = server.page("/metrics");
+    assert!(metrics.contains("ferrox_xds_key_usage_reports_refused_total 4\n"), "{metrics}");
+}
+
+/// Waits until the server serves what the database holds.
+async fn eventually_ready(server: &Server) {
+    let ready = async {
+        while !server.page("/readyz").starts_with("HTTP/1.1 200") {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, ready).await.expect("a server that is ready");
 }
 
 /// What the command says before it ends, which it does with a failure.

@@ -6,6 +6,7 @@
 mod bed;
 mod call;
 mod fleet;
+mod keys;
 mod message;
 mod proxy;
 mod real;
@@ -45,6 +46,9 @@ struct Options {
     /// Routes; there is a host and an upstream for every ten of them
     #[arg(long, env = "FERROX_BENCH_ROUTES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(20..=99_999))]
     routes: u32,
+    /// API keys, each of a consumer of its own; measured is how long one more takes until an Envoy lets it pass
+    #[arg(long, env = "FERROX_BENCH_KEYS", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    keys: u32,
     /// How the gateway shards
     #[arg(long, env = "FERROX_BENCH_SHARDING", default_value = "host")]
     sharding: Sharding,
@@ -82,6 +86,9 @@ async fn run(options: &Options, table: &mut Table) -> Result<(), Failure> {
     allow_many_files()?;
     let mut bed =
         Bed::start(Rows { routes: usize::try_from(options.routes)?, sharding: options.sharding }).await?;
+    if options.keys > 0 {
+        keys::insert(&mut bed.database, options.keys).await?;
+    }
     let (server, start) = bed.serve(options).await?;
     table.add(start);
     let order = |protocol, proxies| Order {
@@ -98,6 +105,9 @@ async fn run(options: &Options, table: &mut Table) -> Result<(), Failure> {
         bed.all_accepted(0).await?;
     }
     table.add(real::measure(&mut bed, &server, options.changes).await?);
+    if options.keys > 0 {
+        table.add(keys::measure(&mut bed, &server, options).await?);
+    }
     bed.control_plane.service().stop().await?;
     Ok(())
 }

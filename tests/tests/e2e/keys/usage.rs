@@ -3,7 +3,7 @@
 use ferrox_testbed::{gateway::Gateway, upstream::Upstream, wait::eventually};
 use serde_json::{Value, json};
 
-use super::{create, gateway, list, until};
+use super::{create, gateway, list, status, until};
 
 /// A report as an Envoy sends it; returns the status of the answer.
 async fn report(gateway: &Gateway, body: String) -> u16 {
@@ -40,6 +40,34 @@ async fn what_envoys_report_is_added_up_in_the_table() {
         async |name: &str| gateway.control_plane.metric(&format!("ferrox_xds_{name}")).await.unwrap();
     assert!(metric("key_usage_reports_received_total").await >= 2);
     assert!(metric("key_usage_rows_written_total").await >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_that_passes_with_a_key_is_counted_and_no_other() {
+    let upstream = Upstream::start_new("u").unwrap();
+    let gateway = gateway(&upstream).await;
+    let (used, unused) = (create(&gateway, &[]).await, create(&gateway, &["--scope", "write"]).await);
+    // What passes is counted, so nothing may pass uncounted while it is waited for.
+    until(&gateway, "/users", &unused, 200).await;
+    until(&gateway, "/orders", &used, 200).await;
+    for _ in 0..9 {
+        assert_eq!(status(&gateway, "/orders", &used).await, 200);
+        assert_eq!(status(&gateway, "/orders", &unused).await, 403);
+    }
+    let counts = async || {
+        let keys = list(&gateway).await;
+        let mut counts: Vec<_> = keys.iter().map(|key| key["requests"].as_u64().unwrap()).collect();
+        counts.sort_unstable();
+        counts
+    };
+    let mut seen = Vec::new();
+    eventually("all uses are written", async || {
+        seen = counts().await;
+        seen == [1, 10]
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}: {seen:?}"));
+    assert!(list(&gateway).await.iter().all(|key| key["last_used_at"].is_string()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
