@@ -43,8 +43,8 @@ begin
 end
 $$;
 comment on column changes.kind is
-    'gateway, upstream, route, jwt_provider, consumer, listener, certificate or api_key; pruned: changes of this and '
-    'earlier transactions were here';
+    'gateway, upstream, route, jwt_provider, consumer, listener, certificate, api_key, jwks_set or revocation; pruned: '
+    'changes of this and earlier transactions were here';
 comment on column changes.name is
     'Name of the thing, of an API key its sha256; null: anything may have changed';
 
@@ -64,6 +64,6 @@ comment on column api_key_usage.requests is
 
 comment on table releases is
     'Configurations that passed every check, the newest 100; a return to an earlier one is a new release. Live tables '
-    '(api_keys) are in none: a release is served with what they hold now';
+    '(api_keys, jwks_sets, revocations) are in none: a release is served with what they hold now';
 comment on column releases.rows is
     'The rows of all tables but the live ones; as secret as jwt_providers.jwks';
