@@ -55,7 +55,7 @@ impl Terms {
     }
 
     fn row(&self, sha256: &KeyDigest) -> ApiKeyRow {
-        let expires = self.expires_in.map(Period::from_now).or(self.expires_at);
+        let expires = self.expires_in.map(Period::after_now).or(self.expires_at);
         ApiKeyRow {
             sha256: sha256.to_string(),
             consumer: self.consumer.clone(),

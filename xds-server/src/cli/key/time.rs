@@ -22,7 +22,7 @@ impl Time {
 pub(super) struct Period(i64);
 
 impl Period {
-    pub(super) fn from_now(self) -> Time {
+    pub(super) fn after_now(self) -> Time {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Time(i64::try_from(now).unwrap_or(i64::MAX).saturating_add(self.0))
     }
