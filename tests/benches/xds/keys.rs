@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 const HOST: &str = "keys.example.com";
 
 /// Inserts so many keys and a route for them.
-pub(crate) async fn insert(connection: &mut PgConnection, keys: u32) -> Result<(), Failure> {
+async fn insert(connection: &mut PgConnection, keys: u32) -> Result<(), Failure> {
     let statements = format!(
         r#"
         insert into routes (name, hosts, path_prefix) values ('keys', '{{{HOST}}}', '/');
@@ -42,6 +42,7 @@ pub(crate) async fn measure(
     server: &Server,
     options: &Options,
 ) -> Result<Measurement, Failure> {
+    insert(&mut bed.database, options.keys).await?;
     let bootstrap = Bootstrap::new("envoy-keys", bed.control_plane.xds_port(), Protocol::Delta);
     let _envoy = Envoy::start_in(bed.folder.path(), EnvoyPorts::free()?, &bootstrap).await?;
     eventually("Envoy knows the keys", async || passes(bed, "key-1").await.unwrap_or(false)).await?;

@@ -86,9 +86,6 @@ async fn run(options: &Options, table: &mut Table) -> Result<(), Failure> {
     allow_many_files()?;
     let mut bed =
         Bed::start(Rows { routes: usize::try_from(options.routes)?, sharding: options.sharding }).await?;
-    if options.keys > 0 {
-        keys::insert(&mut bed.database, options.keys).await?;
-    }
     let (server, start) = bed.serve(options).await?;
     table.add(start);
     let order = |protocol, proxies| Order {
