@@ -116,6 +116,21 @@ async fn a_return_to_an_earlier_release_brings_no_token_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_other_rows_make_no_sense_tokens_are_taken_back_all_the_same() {
+    let upstream = Upstream::start_new("u").unwrap();
+    let (gateway, [one, ..]) = start(&upstream).await;
+    assert_eq!(status(&gateway, &one).await, 200);
+    gateway.sql("update routes set hosts = '{a..b}'").await.unwrap();
+    let problems = async || gateway.status().await.unwrap()["problems"].as_array().unwrap().len();
+    eventually("the rows are refused", async || problems().await == 1).await.unwrap();
+    let id = text(ferrox(&gateway, &["token", "id", "1", "--for-seconds", "600"]).await);
+    until(&gateway, &one, 401).await;
+    text(ferrox(&gateway, &["remove", id.trim()]).await);
+    until(&gateway, &one, 200).await;
+    assert_eq!(problems().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_revoked_is_refused() {
     let upstream = Upstream::start_new("u").unwrap();
     let (gateway, _) = start(&upstream).await;

@@ -59,6 +59,22 @@ async fn keys_are_fetched_again_before_they_grow_old_and_a_key_that_went_is_refu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn while_other_rows_make_no_sense_new_keys_come_all_the_same() {
+    let (upstream, publisher) = (Upstream::start_new("u").unwrap(), Publisher::new());
+    let (old, new) = (Issuer::es256("old").unwrap(), Issuer::eddsa("new").unwrap());
+    publisher.keys(&[&old]);
+    let gateway = start(&publisher.provider(), &upstream, GatewayOptions::default()).await;
+    let iss = rows::issuer("id");
+    passes(&gateway, &old, &iss).await;
+    gateway.sql("update routes set hosts = '{a..b}'").await.unwrap();
+    let problems = async || gateway.status().await.unwrap()["problems"].as_array().unwrap().len();
+    eventually("the rows are refused", async || problems().await == 1).await.unwrap();
+    publisher.keys(&[&old, &new]);
+    passes(&gateway, &new, &iss).await;
+    assert_eq!(problems().await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_control_planes_one_fetches_and_both_serve_the_same() {
     let (upstream, publisher) = (Upstream::start_new("u").unwrap(), Publisher::new());
     let issuer = Issuer::es256("k").unwrap();
