@@ -66,6 +66,11 @@ pub trait Stream {
         let _ = host;
     }
 
+    /// The stream ended, in whatever way. Calls can still be sent, nobody hears of their end.
+    fn on_end(&mut self, host: &dyn Host) {
+        let _ = host;
+    }
+
     /// A call ended.
     fn on_call(&mut self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
         let _ = (host, call, outcome);

@@ -150,6 +150,11 @@ impl<S: Stream> HttpContext for Http<S> {
         self.stream.on_response_trailers(&self.host);
         Action::Continue
     }
+
+    // Envoy's last word on every stream, also on one that was reset.
+    fn on_log(&mut self) {
+        self.stream.on_end(&self.host);
+    }
 }
 
 impl<S: Stream> Http<S> {

@@ -2,7 +2,7 @@
 //! problem details (RFC 9457).
 
 use ferrox_host::Reply;
-use ferrox_policy::rate_limit::Limit;
+use ferrox_policy::rate_limit::{Algorithm, Limit};
 use serde::Serialize;
 
 use crate::{
@@ -19,34 +19,54 @@ pub(crate) const STATE_HEADER: &str = "ratelimit";
 /// Shortest time after which a client is asked to come back, in seconds.
 const SOONEST: u64 = 1;
 
-/// The value of `ratelimit-policy`: `"name";q=10;w=60` for each limit. Names need no escaping, they are checked to
-/// consist of letters, digits, `-` and `_`.
+/// The value of `ratelimit-policy`: `"name";q=10;w=60` for each limit, `"name";q=10;qu="concurrent-requests"` where requests under
+/// way are counted. Names need no escaping, they are checked to consist of letters, digits, `-` and `_`. Limits that are only
+/// reported are nobody's business.
 pub(crate) fn policy_value(limits: &[Limit]) -> String {
-    let item = |limit: &Limit| format!("\"{}\";q={};w={}", limit.name, limit.requests, limit.window_seconds);
-    limits.iter().map(item).collect::<Vec<_>>().join(", ")
+    let item = |limit: &Limit| match limit.algorithm {
+        Algorithm::Concurrency => {
+            format!("\"{}\";q={};qu=\"concurrent-requests\"", limit.name, limit.requests)
+        }
+        _ => format!("\"{}\";q={};w={}", limit.name, limit.requests, limit.window_seconds),
+    };
+    limits.iter().filter(|limit| !limit.report_only).map(item).collect::<Vec<_>>().join(", ")
 }
 
-/// The value of `ratelimit`: `"name";r=9;t=60` for each limit; empty if there is none.
+/// The value of `ratelimit`: `"name";r=9;t=60` for each limit, without a time where requests under way are counted; empty if
+/// there is none.
 pub(crate) fn state_value(counted: &[Counted<'_>]) -> String {
     let item = |counted: &Counted<'_>| {
-        format!(
-            "\"{}\";r={};t={}",
-            counted.limit.name,
-            counted.state.remaining,
-            seconds(counted.state.reset_ms)
-        )
+        let (name, remaining) = (&counted.limit.name, counted.state.remaining);
+        match counted.limit.algorithm {
+            Algorithm::Concurrency => format!("\"{name}\";r={remaining}"),
+            _ => format!("\"{name}\";r={remaining};t={}", seconds(counted.state.reset_ms)),
+        }
     };
-    counted.iter().map(item).collect::<Vec<_>>().join(", ")
+    counted.iter().filter(|counted| !counted.limit.report_only).map(item).collect::<Vec<_>>().join(", ")
 }
 
-/// The limits without room.
+/// The limits without room that refuse.
 fn violated<'c, 'r>(counted: &'c [Counted<'r>]) -> impl Iterator<Item = &'c Counted<'r>> {
-    counted.iter().filter(|counted| !counted.state.allowed)
+    counted.iter().filter(|counted| !counted.state.allowed && !counted.limit.report_only)
 }
 
-/// The answer to a request that exceeds a limit. It asks to wait for the last of the windows that have no room.
+/// The limits without room that are only reported.
+pub(crate) fn reported<'c, 'r>(counted: &'c [Counted<'r>]) -> impl Iterator<Item = &'c Counted<'r>> {
+    counted.iter().filter(|counted| !counted.state.allowed && counted.limit.report_only)
+}
+
+/// How long until there can be room, in milliseconds.
+fn wait_of(counted: &Counted<'_>) -> u64 {
+    match counted.state.retry_ms {
+        0 => counted.state.reset_ms,
+        retry_ms => retry_ms,
+    }
+}
+
+/// The answer to a request that exceeds a limit. It asks to wait until all of them can
+/// have room.
 pub(crate) fn exceeded(rules: &Rules, counted: &[Counted<'_>]) -> Reply {
-    let wait = violated(counted).map(|counted| seconds(counted.state.reset_ms)).fold(SOONEST, u64::max);
+    let wait = violated(counted).map(|counted| seconds(wait_of(counted))).fold(SOONEST, u64::max);
     let problem = Problem {
         kind: "https://iana.org/assignments/http-problem-types#quota-exceeded",
         title: "Too many requests",
@@ -72,15 +92,23 @@ pub(crate) fn unavailable() -> Reply {
     problem.reply(SOONEST)
 }
 
-/// What the access log says: what happened, and after a refusal the limits without room, as in `denied burst,day`.
+/// What the access log says: what happened, and after a refusal the limits without room, as in `denied burst,day`; then those that
+/// would have refused, as in `allowed reported day`.
 pub(crate) fn outcome(event: Event, verdict: &Verdict<'_>) -> String {
-    match verdict {
-        Verdict::Passed(_) | Verdict::Unavailable => event.name().to_owned(),
-        Verdict::Exceeded(counted) => {
-            let names: Vec<_> = violated(counted).map(|counted| counted.limit.name.as_str()).collect();
-            format!("{} {}", event.name(), names.join(","))
-        }
+    let (refused, counted) = match verdict {
+        Verdict::Unavailable => (String::new(), [].as_slice()),
+        Verdict::Passed(counted) => (String::new(), counted.as_slice()),
+        Verdict::Exceeded(counted) => (format!(" {}", names(violated(counted))), counted.as_slice()),
+    };
+    let mut outcome = format!("{}{refused}", event.name());
+    if reported(counted).next().is_some() {
+        outcome = format!("{outcome} reported {}", names(reported(counted)));
     }
+    outcome
+}
+
+fn names<'c, 'r: 'c>(counted: impl Iterator<Item = &'c Counted<'r>>) -> String {
+    counted.map(|counted| counted.limit.name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// Problem details (RFC 9457 section 3.1), with the extension of the draft's section on problem types.
@@ -118,22 +146,26 @@ fn seconds(milliseconds: u64) -> u64 {
 mod tests {
     use super::*;
     use ferrox_policy::{
-        rate_limit::{By, OnStoreFailure, RateLimitPolicy, Stage},
+        parse,
+        rate_limit::{RateLimitPolicy, Stage},
         sidecar::LimitState,
     };
+    use serde_json::json;
 
     fn rules() -> Rules {
-        let limit = |name: &str, requests, window_seconds| Limit {
-            name: name.to_owned(),
-            by: By::Address,
-            requests,
-            window_seconds,
-            on_store_failure: OnStoreFailure::Allow,
-        };
-        Rules::of(
-            &RateLimitPolicy { limits: vec![limit("burst", 10, 1), limit("day", 500, 86_400)] },
-            Stage::Address,
-        )
+        let policy = json!({"limits": [
+            {"name": "burst", "by": "address", "requests": 10, "window_seconds": 1},
+            {"name": "day", "by": "address", "requests": 500, "window_seconds": 86_400},
+        ]});
+        let policy: RateLimitPolicy = parse(policy.to_string().as_bytes()).unwrap();
+        Rules::of(&policy, Stage::Address)
+    }
+
+    fn report(mut rules: Rules, name: &str) -> Rules {
+        for limit in &mut rules.limits {
+            limit.report_only = limit.name == name;
+        }
+        Rules { announced: policy_value(&rules.limits), ..rules }
     }
 
     fn counted(rules: &Rules, states: [(bool, u64, u64); 2]) -> Vec<Counted<'_>> {
@@ -197,5 +229,40 @@ mod tests {
         let reply = exceeded(&rules, &counted(&rules, [(true, 5, 500), (false, 0, 80_000)]));
         let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
         assert_eq!(body["violated-policies"], serde_json::json!(["day"]));
+    }
+
+    #[test]
+    fn a_limit_that_is_only_reported_is_told_to_the_operator_alone() {
+        let rules = report(rules(), "day");
+        assert_eq!(rules.announced, r#""burst";q=10;w=1"#);
+        let passed = counted(&rules, [(true, 9, 1), (false, 0, 1)]);
+        assert_eq!(state_value(&passed), r#""burst";r=9;t=1"#);
+        assert_eq!(outcome(Event::Allowed, &Verdict::Passed(passed)), "allowed reported day");
+        let refused = counted(&rules, [(false, 0, 500), (false, 0, 80_000)]);
+        let reply = exceeded(&rules, &refused);
+        assert_eq!(header(&reply, "retry-after"), "1");
+        assert_eq!(outcome(Event::Denied, &Verdict::Exceeded(refused)), "denied burst reported day");
+    }
+
+    #[test]
+    fn a_client_waits_for_room_and_not_for_all_of_the_limit() {
+        let rules = rules();
+        let mut counted = counted(&rules, [(false, 0, 60_000), (true, 3, 80_000)]);
+        for counted in &mut counted {
+            counted.state.retry_ms = 2_500;
+        }
+        assert_eq!(header(&exceeded(&rules, &counted), "retry-after"), "3");
+    }
+
+    #[test]
+    fn requests_under_way_have_a_quota_without_a_window() {
+        let mut rules = rules();
+        rules.limits.truncate(1);
+        for limit in &mut rules.limits {
+            limit.algorithm = Algorithm::Concurrency;
+        }
+        assert_eq!(policy_value(&rules.limits), r#""burst";q=10;qu="concurrent-requests""#);
+        let counted = counted(&rules, [(true, 9, 1_000), (true, 0, 0)]);
+        assert_eq!(state_value(&counted), r#""burst";r=9"#);
     }
 }

@@ -50,8 +50,8 @@ impl std::fmt::Display for StoreFailure {
     }
 }
 
-/// Reads the store's answer to a question about so many limits.
-pub(crate) fn read(outcome: &CallOutcome, asked: usize) -> Result<LimitsResponse, StoreFailure> {
+/// Reads the store's answer to a question.
+pub(crate) fn read(outcome: &CallOutcome, asked: &LimitsRequest) -> Result<LimitsResponse, StoreFailure> {
     let (status, body) = match outcome {
         CallOutcome::Reset => return Err(StoreFailure::Reset),
         CallOutcome::Answered { status, body, .. } => (*status, body),
@@ -60,8 +60,9 @@ pub(crate) fn read(outcome: &CallOutcome, asked: usize) -> Result<LimitsResponse
         return Err(StoreFailure::Status(status));
     }
     let response: LimitsResponse = serde_json::from_slice(body).map_err(|_| StoreFailure::Unreadable)?;
-    let all_allowed = response.limits.iter().all(|limit| limit.allowed);
-    if response.limits.len() != asked || response.allowed != all_allowed {
+    let mut answered = asked.limits.iter().zip(&response.limits);
+    let all_allowed = answered.all(|(check, state)| state.allowed || check.report_only);
+    if response.limits.len() != asked.limits.len() || response.allowed != all_allowed {
         return Err(StoreFailure::Unreadable);
     }
     Ok(response)
@@ -77,9 +78,10 @@ pub(crate) fn answered(rules: &Rules, response: LimitsResponse) -> (Verdict<'_>,
 pub(crate) fn unanswered<'r>(
     rules: &'r Rules,
     request: &LimitsRequest,
-    count_locally: impl FnOnce(&[&LimitCheck]) -> LimitsResponse,
+    count_locally: impl FnOnce(&[LimitCheck]) -> LimitsResponse,
 ) -> (Verdict<'r>, Event) {
-    if rules.limits.iter().any(|limit| limit.on_store_failure == OnStoreFailure::Deny) {
+    let denies = |limit: &Limit| limit.on_store_failure == OnStoreFailure::Deny && !limit.report_only;
+    if rules.limits.iter().any(denies) {
         return (Verdict::Unavailable, Event::FailedDenied);
     }
     let (limits, checks): (Vec<_>, Vec<_>) = rules
@@ -87,6 +89,7 @@ pub(crate) fn unanswered<'r>(
         .iter()
         .zip(&request.limits)
         .filter(|(limit, _)| limit.on_store_failure == OnStoreFailure::Local)
+        .map(|(limit, check)| (limit, of_worker(limit, check)))
         .unzip();
     if checks.is_empty() {
         return (Verdict::Passed(Vec::new()), Event::FailedAllowed);
@@ -94,6 +97,14 @@ pub(crate) fn unanswered<'r>(
     let response = count_locally(&checks);
     let event = if response.allowed { Event::FailedLocalAllowed } else { Event::FailedLocalDenied };
     (verdict(limits.into_iter(), response), event)
+}
+
+/// What one worker may let through by itself.
+fn of_worker(limit: &Limit, check: &LimitCheck) -> LimitCheck {
+    let (requests, burst) = (limit.local_requests(), limit.local_burst());
+    // A part of the limit may be less than one request costs, which then goes alone.
+    let cost = check.cost.min(burst.unwrap_or(requests));
+    LimitCheck { limit: requests, burst, cost, ..check.clone() }
 }
 
 fn verdict<'r>(limits: impl Iterator<Item = &'r Limit>, response: LimitsResponse) -> Verdict<'r> {
@@ -120,9 +131,21 @@ mod tests {
             let limits: Vec<_> = limits.iter().map(|allowed| state(*allowed)).collect();
             format!(r#"{{"allowed":{allowed},"limits":[{}]}}"#, limits.join(","))
         };
-        let failure = |outcome: CallOutcome| read(&outcome, 2).unwrap_err();
-        assert!(read(&answer(200, &body(true, &[true, true])), 2).unwrap().allowed);
-        assert!(!read(&answer(200, &body(false, &[true, false])), 2).unwrap().allowed);
+        let asked = |report_only| LimitsRequest {
+            limits: vec![
+                LimitCheck::fixed_window("a", 1, 1),
+                LimitCheck { report_only, ..LimitCheck::fixed_window("b", 1, 1) },
+            ],
+            ..LimitsRequest::default()
+        };
+        let failure = |outcome: CallOutcome| read(&outcome, &asked(false)).unwrap_err();
+        assert!(read(&answer(200, &body(true, &[true, true])), &asked(false)).unwrap().allowed);
+        assert!(!read(&answer(200, &body(false, &[true, false])), &asked(false)).unwrap().allowed);
+        assert!(read(&answer(200, &body(true, &[true, false])), &asked(true)).unwrap().allowed);
+        assert_eq!(
+            read(&answer(200, &body(false, &[true, false])), &asked(true)),
+            Err(StoreFailure::Unreadable)
+        );
         assert_eq!(failure(CallOutcome::Reset), StoreFailure::Reset);
         assert_eq!(failure(answer(504, &body(true, &[true, true]))), StoreFailure::Status(504));
         assert_eq!(failure(answer(200, "")), StoreFailure::Unreadable);

@@ -1,12 +1,12 @@
 //! The shell between Envoy and the decision.
 
-use std::{cell::RefCell, io::Read, mem, rc::Rc, time::Duration};
+use std::{cell::RefCell, io::Read, mem, rc::Rc};
 
-use ferrox_host::{Call, CallId, CallOutcome, CallRefused, Flow, Host, Plugin, Side, Stream};
+use ferrox_host::{CallId, CallOutcome, CallRefused, Flow, Host, Plugin, Side, Stream};
 use ferrox_policy::{
     parse_from,
     rate_limit::{Limit, RateLimitConfig, Stage},
-    sidecar::{LIMITS_PATH, LimitCheck, LimitsRequest, LimitsResponse, Sidecar},
+    sidecar::{LimitCheck, LimitsRequest, LimitsResponse},
 };
 
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
     local::LocalCounts,
     rules::{Found, RuleBook, Rules},
     stats::{Event, Stats},
+    store::Store,
+    under_way::{self, UnderWay},
 };
 
 #[cfg(test)]
@@ -26,7 +28,7 @@ pub struct RateLimit(Rc<Limiter>);
 
 struct Limiter {
     stage: Stage,
-    sidecar: Sidecar,
+    store: Store,
     rules: RuleBook,
     local: RefCell<LocalCounts>,
     stats: Stats,
@@ -37,9 +39,11 @@ impl Plugin for RateLimit {
 
     fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String> {
         let config: RateLimitConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
+        let store = Store::new(config.sidecar);
+        host.set_tick(store.period());
         Ok(Self(Rc::new(Limiter {
             stage: config.stage,
-            sidecar: config.sidecar,
+            store,
             rules: RuleBook::new(config.stage, config.policies),
             local: RefCell::new(LocalCounts::new(config.local_keys)),
             stats: Stats::new(host, config.stage),
@@ -47,7 +51,11 @@ impl Plugin for RateLimit {
     }
 
     fn open(&self) -> RateLimitStream {
-        RateLimitStream { limiter: Rc::clone(&self.0), state: State::Idle }
+        RateLimitStream { limiter: Rc::clone(&self.0), state: State::Idle, under_way: UnderWay::default() }
+    }
+
+    fn on_tick(&self, host: &dyn Host) {
+        self.0.store.tick(host);
     }
 }
 
@@ -55,6 +63,7 @@ impl Plugin for RateLimit {
 pub struct RateLimitStream {
     limiter: Rc<Limiter>,
     state: State,
+    under_way: UnderWay,
 }
 
 /// Where a request is. It goes down this list, and may leave steps out.
@@ -95,7 +104,8 @@ impl Stream for RateLimitStream {
                 return Flow::Pause;
             }
         };
-        match self.limiter.ask(host, &question) {
+        self.under_way = UnderWay::asked(&question.request);
+        match self.limiter.store.ask(host, &question.request) {
             Ok(call) => {
                 self.state = State::Waiting { call, question };
                 Flow::Pause
@@ -107,7 +117,7 @@ impl Stream for RateLimitStream {
     fn on_call(&mut self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
         match mem::replace(&mut self.state, State::Done) {
             State::Waiting { call: awaited, question } if awaited == call => {
-                let answer = decision::read(&outcome, question.request.limits.len());
+                let answer = decision::read(&outcome, &question.request);
                 if self.decide(host, &question, answer) == Flow::Continue {
                     host.resume(Side::Request);
                 }
@@ -122,12 +132,17 @@ impl Stream for RateLimitStream {
     fn on_response_headers(&mut self, host: &dyn Host, _end_of_stream: bool) -> Flow {
         if let State::Passed(announcement) = mem::replace(&mut self.state, State::Done) {
             // Added and not set: the other stage has limits of its own.
-            host.add_header(Side::Response, answer::POLICY_HEADER, announcement.rules.announced.as_bytes());
-            if !announcement.state.is_empty() {
-                host.add_header(Side::Response, answer::STATE_HEADER, announcement.state.as_bytes());
+            let policy = (answer::POLICY_HEADER, announcement.rules.announced.as_str());
+            let state = (answer::STATE_HEADER, announcement.state.as_str());
+            for (name, value) in [policy, state].into_iter().filter(|(_, value)| !value.is_empty()) {
+                host.add_header(Side::Response, name, value.as_bytes());
             }
         }
         Flow::Continue
+    }
+
+    fn on_end(&mut self, host: &dyn Host) {
+        self.limiter.end(host, &mem::take(&mut self.under_way));
     }
 }
 
@@ -138,9 +153,17 @@ impl RateLimitStream {
         question: &Question,
         answer: Result<LimitsResponse, StoreFailure>,
     ) -> Flow {
+        if let Ok(response) = &answer {
+            self.under_way.answered(response.allowed);
+        }
         let (verdict, event) = self.limiter.verdict(host, question, answer);
         self.limiter.stats.count(host, event);
         self.limiter.note(host, &answer::outcome(event, &verdict));
+        if let Verdict::Passed(counted) | Verdict::Exceeded(counted) = &verdict
+            && answer::reported(counted).next().is_some()
+        {
+            self.limiter.stats.reported(host);
+        }
         let reply = match verdict {
             Verdict::Passed(counted) => {
                 let state = answer::state_value(&counted);
@@ -169,9 +192,18 @@ impl Limiter {
         if let Client::Unreadable(_) = client {
             self.stats.identity_unreadable(host);
         }
-        let check = |limit: &Limit| {
-            let window_ms = limit.window_seconds.saturating_mul(1_000);
-            LimitCheck::fixed_window(keys::of_limit(&scope, limit, &client), limit.requests, window_ms)
+        let check = |limit: &Limit| LimitCheck {
+            algorithm: limit.algorithm,
+            burst: limit.burst,
+            cost: limit.cost,
+            report_only: limit.report_only,
+            count_denied: limit.count_denied,
+            lease: under_way::lease(host, limit.algorithm),
+            ..LimitCheck::fixed_window(
+                keys::of_limit(&scope, limit, &client),
+                limit.requests,
+                limit.window_seconds.saturating_mul(1_000),
+            )
         };
         let request =
             LimitsRequest { limits: rules.limits.iter().map(check).collect(), ..LimitsRequest::default() };
@@ -183,17 +215,16 @@ impl Limiter {
         host.set_filter_state(self.stage.filter(), outcome.as_bytes());
     }
 
-    fn ask(&self, host: &dyn Host, question: &Question) -> Result<CallId, CallRefused> {
-        host.call(&Call {
-            cluster: &self.sidecar.cluster,
-            method: "POST",
-            authority: &self.sidecar.cluster,
-            path: LIMITS_PATH,
-            headers: &[("content-type", "application/json")],
-            // A struct of strings and numbers always serializes.
-            body: &serde_json::to_vec(&question.request).unwrap_or_default(),
-            timeout: Duration::from_millis(u64::from(self.sidecar.timeout_ms)),
-        })
+    /// A request ended, in whatever way.
+    fn end(&self, host: &dyn Host, under_way: &UnderWay) {
+        if under_way.checks().is_empty() {
+            return;
+        }
+        self.local.borrow_mut().end(under_way.checks());
+        match under_way.is_sure() {
+            true => self.store.end(host, &under_way.ends()),
+            false => self.store.end_later(host, &under_way.ends()),
+        }
     }
 
     fn verdict<'q>(
@@ -209,7 +240,7 @@ impl Limiter {
             }
             Err(failure) => {
                 self.stats.store_failed(host, failure);
-                let count = |checks: &[&LimitCheck]| self.local.borrow_mut().count(host.now(), checks);
+                let count = |checks: &[LimitCheck]| self.local.borrow_mut().count(host.now(), checks);
                 decision::unanswered(&question.rules, &question.request, count)
             }
         }

@@ -1,16 +1,20 @@
 //! What a limit counts under.
 //!
-//! A key is `limit`, the route, the name of the limit, and the client: its kind and what tells it from others. Every
-//! part goes through [`bounded`], so a key is text of at most some 1,500 bytes, whatever a client sends.
+//! A key is `limit`, the route, the name of the limit, how it counts, and the client: its kind and what tells it from others.
+//! Limits that are shared between routes have keys of another kind and no route. Every part goes through [`bounded`], so a key
+//! is text of at most some 1,500 bytes, whatever a client sends.
 
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use ferrox_host::Host;
 use ferrox_policy::{
     identity::{FILTER_STATE, Identity},
     key::Key,
     placement::Match,
-    rate_limit::{Limit, Stage},
+    rate_limit::{Algorithm, By, Limit, Stage},
 };
 
 /// The beginning of the keys of a route.
@@ -60,10 +64,14 @@ impl Client {
         }
     }
 
-    fn append_to(&self, key: Key) -> Key {
+    fn append_to(&self, key: Key, limit: &Limit) -> Key {
+        if limit.by == By::All {
+            return key.part("all");
+        }
         match self {
             Self::Address(address) => {
-                key.part("address").optional(address.as_deref().map(bounded).as_deref())
+                let network = address.as_deref().map(|address| network(address, limit));
+                key.part("address").optional(network.as_deref().map(bounded).as_deref())
             }
             Self::Identity(identity) => {
                 Identity::append_to(identity.as_ref().map(short).as_ref(), key.part("identity"))
@@ -75,7 +83,36 @@ impl Client {
 
 /// The key of a limit of a route for a client.
 pub(crate) fn of_limit(scope: &Key, limit: &Limit, client: &Client) -> String {
-    client.append_to(scope.clone().part(&limit.name)).to_string()
+    let scope = if limit.shared { Key::new("shared_limit") } else { scope.clone() };
+    // What one algorithm keeps in Redis means nothing to another.
+    let algorithm = match limit.algorithm {
+        Algorithm::FixedWindow => "fixed",
+        Algorithm::SlidingWindow => "sliding",
+        Algorithm::TokenBucket => "bucket",
+        Algorithm::Concurrency => "under_way",
+    };
+    client.append_to(scope.part(&limit.name).part(algorithm), limit).to_string()
+}
+
+/// The network of an address by as many bits as the limit says; an address that is none of IP stays as it is.
+fn network<'a>(address: &'a [u8], limit: &Limit) -> Cow<'a, [u8]> {
+    let Some(ip) = std::str::from_utf8(address).ok().and_then(|text| text.parse::<IpAddr>().ok()) else {
+        return Cow::Borrowed(address);
+    };
+    // An IPv4 client on an IPv6 socket is the same client (RFC 4291 section 2.5.5.2).
+    let network = match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let bits = u32::from(limit.ipv4_bits).min(32);
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            format!("{}/{bits}", Ipv4Addr::from_bits(ip.to_bits() & mask))
+        }
+        IpAddr::V6(ip) => {
+            let bits = u32::from(limit.ipv6_bits).min(128);
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            format!("{}/{bits}", Ipv6Addr::from_bits(ip.to_bits() & mask))
+        }
+    };
+    Cow::Owned(network.into_bytes())
 }
 
 /// Longest part that stands in a key as it is, in bytes.
@@ -119,8 +156,9 @@ fn without_port(address: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ferrox_policy::rate_limit::{By, OnStoreFailure};
+    use ferrox_policy::parse;
     use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn a_port_is_no_part_of_an_address() {
@@ -174,13 +212,60 @@ mod tests {
     }
 
     fn limit(name: &str) -> Limit {
-        Limit {
-            name: name.to_owned(),
-            by: By::Identity,
-            requests: 1,
-            window_seconds: 1,
-            on_store_failure: OnStoreFailure::Allow,
+        let policy = json!({"limits": [{
+            "name": name, "by": "address", "requests": 1, "window_seconds": 1, "ipv6_bits": 128,
+        }]});
+        let policy: ferrox_policy::rate_limit::RateLimitPolicy =
+            parse(policy.to_string().as_bytes()).unwrap();
+        policy.limits.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn addresses_of_one_network_count_together_and_others_do_not() {
+        let key = |address: &str, ipv4_bits, ipv6_bits| {
+            let limit = Limit { ipv4_bits, ipv6_bits, ..limit("n") };
+            of_limit(&of_route(b"r"), &limit, &Client::Address(Some(address.as_bytes().to_vec())))
+        };
+        for (a, b, ipv4_bits, ipv6_bits, together) in [
+            ("192.0.2.1", "192.0.2.2", 32, 64, false),
+            ("192.0.2.1", "192.0.2.254", 24, 64, true),
+            ("192.0.2.1", "192.0.3.1", 24, 64, false),
+            ("192.0.2.1", "::ffff:192.0.2.1", 32, 64, true),
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", 32, 64, true),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", 32, 64, false),
+            ("2001:db8:0:1::1", "2001:db8:0:1::2", 32, 128, false),
+            ("2001:db8::1", "2001:0db8:0::1", 32, 128, true),
+            ("/run/socket", "/run/socket2", 1, 1, false),
+        ] {
+            assert_eq!(key(a, ipv4_bits, ipv6_bits) == key(b, ipv4_bits, ipv6_bits), together, "{a} {b}");
         }
+        assert_ne!(key("0.0.0.0", 8, 64), key("0.0.0.0", 16, 64), "another limit");
+    }
+
+    #[test]
+    fn a_shared_limit_counts_in_every_route_and_only_there() {
+        let client = Client::Address(None);
+        let shared = Limit { shared: true, ..limit("n") };
+        assert_eq!(of_limit(&of_route(b"a"), &shared, &client), of_limit(&of_route(b"b"), &shared, &client));
+        assert_ne!(
+            of_limit(&of_route(b"a"), &limit("n"), &client),
+            of_limit(&of_route(b"b"), &limit("n"), &client)
+        );
+        let own = of_limit(&of_route(b""), &limit("n"), &client);
+        assert!(
+            !own.starts_with("ferrox:1:shared_limit") && own != of_limit(&of_route(b""), &shared, &client)
+        );
+    }
+
+    #[test]
+    fn a_limit_of_everybody_and_one_that_counts_otherwise_have_keys_of_their_own() {
+        let (nobody, scope) = (Client::Address(None), of_route(b"r"));
+        let all = Limit { by: By::All, ..limit("n") };
+        assert_ne!(of_limit(&scope, &all, &nobody), of_limit(&scope, &limit("n"), &nobody));
+        let somebody = Client::Address(Some(b"192.0.2.1".to_vec()));
+        assert_eq!(of_limit(&scope, &all, &nobody), of_limit(&scope, &all, &somebody));
+        let sliding = Limit { algorithm: Algorithm::SlidingWindow, ..limit("n") };
+        assert_ne!(of_limit(&scope, &sliding, &nobody), of_limit(&scope, &limit("n"), &nobody));
     }
 
     /// Text made of what the encoding itself is made of, and sometimes long.
@@ -246,7 +331,14 @@ mod tests {
             a in Parts::any(), other in Parts::any(), take in prop::array::uniform7(prop::bool::weighted(0.2)),
         ) {
             let b = a.mixed(&other, take);
-            let same = (&a.route, &a.name, a.client()) == (&b.route, &b.name, b.client());
+            // Two spellings of one address are one client.
+            let client = |of: &Parts| match of.client() {
+                Client::Address(Some(address)) => {
+                    Client::Address(Some(network(&address, &limit(&of.name)).into_owned()))
+                }
+                other => other,
+            };
+            let same = (&a.route, &a.name, client(&a)) == (&b.route, &b.name, client(&b));
             prop_assert_eq!(a.key() == b.key(), same);
         }
 

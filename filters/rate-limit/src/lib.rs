@@ -10,6 +10,8 @@
 //! * `keys`: what a limit counts under.
 //! * `decision`: what becomes of a request. Pure.
 //! * `local`: the counts of this worker, for when the store does not answer.
+//! * `under_way`: requests that count until they end.
+//! * `store`: what is sent to the sidecar.
 //! * `answer`: what the client is told.
 //! * `stats`: what the operator is told.
 //! * `filter`: the shell between Envoy and these.
@@ -21,6 +23,8 @@ mod keys;
 mod local;
 mod rules;
 mod stats;
+mod store;
+mod under_way;
 
 pub use filter::{RateLimit, RateLimitStream};
 

@@ -56,6 +56,7 @@ struct Counters {
     failed_local_denied: Counter,
     policy_invalid: Counter,
     identity_unreadable: Counter,
+    reported: Counter,
 }
 
 /// How long the store must not have failed to be called back, so that a store that fails now and then fills no log.
@@ -85,6 +86,7 @@ impl Stats {
             failed_local_denied: counter(Event::FailedLocalDenied.name()),
             policy_invalid: counter(Event::PolicyInvalid.name()),
             identity_unreadable: counter("identity_unreadable"),
+            reported: counter("reported"),
         };
         Self { stage, counters, failed: Cell::new(None) }
     }
@@ -105,6 +107,11 @@ impl Stats {
     /// Counts an identity that auth wrote and this filter cannot read.
     pub(crate) fn identity_unreadable(&self, host: &dyn Host) {
         host.count(self.counters.identity_unreadable);
+    }
+
+    /// Counts a request that a limit would have refused if it were not only reported.
+    pub(crate) fn reported(&self, host: &dyn Host) {
+        host.count(self.counters.reported);
     }
 
     /// The store failed.

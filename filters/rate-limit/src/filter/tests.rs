@@ -1,10 +1,15 @@
 use super::*;
+use std::time::Duration;
+
 use ferrox_host::{Headers, Reply, mock::MockHost};
 use ferrox_policy::{
     identity::{FILTER_STATE, Identity},
     placement,
 };
 use serde_json::{Value, json};
+
+mod algorithms;
+mod ends;
 
 const REQUEST: &[(&str, &str)] = &[(":method", "GET"), (":authority", "api.test"), (":path", "/a/1")];
 
@@ -44,6 +49,7 @@ impl Bench {
 
     fn next(&mut self) {
         self.host.next_stream(REQUEST);
+        self.host.set_random(self.host.random() + 1);
         self.stream = self.filter.open();
     }
 
@@ -177,8 +183,8 @@ fn each_stage_asks_only_for_its_own_limits() {
     let both = json!([limit("a", "address", "allow"), limit("i", "identity", "allow")]);
     let address = Bench::new(Stage::Address, both.clone()).keys();
     let identity = Bench::new(Stage::Identity, both).keys();
-    assert_eq!(address, ["ferrox:1:limit|2:r1|1:a|7:address|9:192.0.2.1"]);
-    assert_eq!(identity, ["ferrox:1:limit|2:r1|1:i|8:identity|-"]);
+    assert_eq!(address, ["ferrox:1:limit|2:r1|1:a|5:fixed|7:address|12:192.0.2.1/32"]);
+    assert_eq!(identity, ["ferrox:1:limit|2:r1|1:i|5:fixed|8:identity|-"]);
 }
 
 #[test]
@@ -196,9 +202,9 @@ fn an_address_counts_without_its_port_and_an_unknown_one_is_shared() {
         bench.keys().remove(0)
     };
     assert_eq!(key("192.0.2.1:1"), key("192.0.2.1:2"));
-    assert_eq!(key("[2001:db8::1]:1"), "ferrox:1:limit|2:r1|1:n|7:address|11:2001:db8::1");
-    assert_ne!(key("[2001:db8::1]:1"), key("[2001:db8::2]:1"));
-    assert_eq!(key(""), "ferrox:1:limit|2:r1|1:n|7:address|-");
+    assert_eq!(key("[2001:db8::1]:1"), "ferrox:1:limit|2:r1|1:n|5:fixed|7:address|13:2001:db8::/64");
+    assert_ne!(key("[2001:db8::1]:1"), key("[2001:db8:0:1::1]:1"));
+    assert_eq!(key(""), "ferrox:1:limit|2:r1|1:n|5:fixed|7:address|-");
 }
 
 #[test]
@@ -216,7 +222,7 @@ fn an_identity_is_taken_from_the_filter_state_and_never_from_headers() {
     bench.stream = bench.filter.open();
     bench.identify(&Identity { consumer: Some("initech".to_owned()), ..Identity::default() });
     assert_eq!(bench.request(), Flow::Pause);
-    assert_eq!(bench.asked().1.limits[0].key, "ferrox:1:limit|2:r1|1:n|8:identity|7:initech|-|-");
+    assert_eq!(bench.asked().1.limits[0].key, "ferrox:1:limit|2:r1|1:n|5:fixed|8:identity|7:initech|-|-");
 }
 
 #[test]
@@ -224,7 +230,7 @@ fn an_identity_that_cannot_be_read_is_counted_by_itself_and_shown() {
     let mut bench = Bench::new(Stage::Identity, json!([limit("n", "identity", "allow")]));
     bench.host.set_filter_state(FILTER_STATE, b"{");
     assert_eq!(bench.request(), Flow::Pause);
-    assert_eq!(bench.asked().1.limits[0].key, "ferrox:1:limit|2:r1|1:n|10:unreadable|1:{");
+    assert_eq!(bench.asked().1.limits[0].key, "ferrox:1:limit|2:r1|1:n|5:fixed|10:unreadable|1:{");
     assert_eq!(bench.host.counted("ferrox.rate_limit.identity.identity_unreadable"), 1);
 }
 

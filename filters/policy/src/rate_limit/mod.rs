@@ -1,0 +1,115 @@
+//! How much may pass: the policy of a route and the configuration of the rate-limit filter.
+
+mod config;
+mod limit;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    config::RateLimitConfig,
+    limit::{Algorithm, By, Limit, OnStoreFailure},
+};
+use crate::{
+    Invalid,
+    invalid::{Check, check_each},
+};
+
+/// Limits of a route, all of which a request must keep to. A request is counted by all of them or by none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitPolicy {
+    /// 1 to 8 limits with unique names.
+    pub limits: Vec<Limit>,
+}
+
+/// Where in the chain an instance of the filter stands. What is cheap and rejects comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Before authentication: the limits by address and those of everybody.
+    Address,
+    /// After authentication: the limits by identity.
+    Identity,
+}
+
+impl Stage {
+    /// Both stages in the order of the chain.
+    pub const ALL: [Self; 2] = [Self::Address, Self::Identity];
+
+    /// Name of the filter in Envoy's chain, and of its namespace in a route's metadata.
+    #[must_use]
+    pub fn filter(self) -> &'static str {
+        match self {
+            Self::Address => "ferrox.rate_limit.address",
+            Self::Identity => "ferrox.rate_limit.identity",
+        }
+    }
+}
+
+impl RateLimitPolicy {
+    /// The limits that a stage decides; `None` where there are none and the filter can be switched off.
+    #[must_use]
+    pub fn at(&self, stage: Stage) -> Option<Self> {
+        let limits: Vec<_> = self.limits.iter().filter(|limit| limit.stage() == stage).cloned().collect();
+        (!limits.is_empty()).then_some(Self { limits })
+    }
+}
+
+impl Check for RateLimitPolicy {
+    fn check(&self) -> Result<(), Invalid> {
+        if self.limits.is_empty() || self.limits.len() > 8 {
+            return Err(Invalid::new("limits", "needs 1 to 8 limits"));
+        }
+        check_each("limits", &self.limits)?;
+        for (index, limit) in self.limits.iter().enumerate() {
+            if self.limits.iter().take(index).any(|earlier| earlier.name == limit.name) {
+                return Err(Invalid::new(
+                    format!("limits[{index}].name"),
+                    format!("'{}' stands twice", limit.name),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse;
+    use serde_json::json;
+
+    fn refusal(limits: serde_json::Value) -> String {
+        parse::<RateLimitPolicy>(json!({ "limits": limits }).to_string().as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_policy_without_limits_is_refused() {
+        assert!(refusal(json!([])).starts_with("limits: needs"));
+    }
+
+    #[test]
+    fn two_limits_of_one_name_are_refused() {
+        let limit = json!({"name": "n", "by": "address", "requests": 1, "window_seconds": 1});
+        assert_eq!(refusal(json!([limit, limit])), "limits[1].name: 'n' stands twice");
+    }
+
+    #[test]
+    fn each_stage_sees_its_own_limits() {
+        let policy: RateLimitPolicy = parse(
+            json!({"limits": [
+                {"name": "a", "by": "address", "requests": 1, "window_seconds": 1},
+                {"name": "b", "by": "identity", "requests": 2, "window_seconds": 1},
+            ]})
+            .to_string()
+            .as_bytes(),
+        )
+        .unwrap();
+        assert_eq!(policy.at(Stage::Address).unwrap().limits[0].name, "a");
+        assert_eq!(policy.at(Stage::Identity).unwrap().limits[0].name, "b");
+        let only_address = policy.at(Stage::Address).unwrap();
+        assert_eq!(only_address.at(Stage::Identity), None);
+    }
+}
