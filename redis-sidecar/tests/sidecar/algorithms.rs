@@ -1,7 +1,9 @@
 //! Each algorithm against a simple reference, over random times, costs and keys.
 
-use std::collections::HashMap;
-
+use ferrox_policy::{
+    rate_limit::Algorithm,
+    sidecar::{LimitCheck, LimitState, judge::Judge},
+};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::simulation::{Said, Simulated, Simulation, TICK_US};
@@ -25,14 +27,8 @@ fn steps(later_us: impl Strategy<Value = u64>) -> impl Strategy<Value = Vec<Step
     prop::collection::vec(step, 1..60)
 }
 
-/// Runs random histories; `judge` is told of each decision with its time and must agree with it.
-fn simulate<J>(
-    limits: impl Strategy<Value = Simulated>,
-    later_us: impl Strategy<Value = u64>,
-    judge: impl Fn(Simulated) -> J,
-) where
-    J: FnMut(&Step, u64, Said) -> Result<(), TestCaseError>,
-{
+/// Runs random histories and has each decision judged.
+fn simulate(limits: impl Strategy<Value = Simulated>, later_us: impl Strategy<Value = u64>) {
     let mut simulation = Simulation::start();
     let mut runner = TestRunner::new(ProptestConfig::with_cases(48));
     let simulation = std::cell::RefCell::new(&mut simulation);
@@ -40,16 +36,38 @@ fn simulate<J>(
         .run(&(limits, steps(later_us)), |(limit, steps)| {
             let mut simulation = simulation.borrow_mut();
             simulation.reset();
-            let mut judge = judge(limit);
+            let mut judge = Judge::default();
             for step in &steps {
                 simulation.advance(step.later_us);
                 let said = simulation.decide(step.key, limit, step.cost, step.take, "");
                 prop_assert!(said.taken <= step.take);
-                judge(step, simulation.now_us(), said)?;
+                let (check, state) = (question(limit, step), state(said));
+                judge.judge(simulation.now_us(), &check, &state).map_err(TestCaseError::fail)?;
             }
             Ok(())
         })
         .unwrap();
+}
+
+fn question(limit: Simulated, step: &Step) -> LimitCheck {
+    let algorithm = match limit.algorithm {
+        "fixed_window" => Algorithm::FixedWindow,
+        "sliding_window" => Algorithm::SlidingWindow,
+        "token_bucket" => Algorithm::TokenBucket,
+        other => panic!("{other} is not judged here"),
+    };
+    LimitCheck {
+        algorithm,
+        burst: Some(limit.burst),
+        cost: step.cost,
+        take: step.take,
+        ..LimitCheck::fixed_window(step.key, limit.most, limit.window_ms)
+    }
+}
+
+fn state(said: Said) -> LimitState {
+    let Said { allowed, remaining, reset_ms, retry_ms, taken, mark } = said;
+    LimitState { allowed, remaining, reset_ms, retry_ms, taken, mark }
 }
 
 fn limit(algorithm: &'static str, seconds: std::ops::Range<u64>) -> impl Strategy<Value = Simulated> {
@@ -65,70 +83,17 @@ fn limit(algorithm: &'static str, seconds: std::ops::Range<u64>) -> impl Strateg
 fn a_fixed_window_is_one_that_is_counted_by_hand() {
     let limits = limit("fixed_window", 1..10)
         .prop_map(|limit| Simulated { window_ms: limit.window_ms * TICK_US / SECOND, ..limit });
-    simulate(limits, (0..4_u64).prop_map(|ticks| ticks * TICK_US), |limit| {
-        let mut windows: HashMap<&str, (u64, u64)> = HashMap::new();
-        move |step, now, said| {
-            let window = windows.entry(step.key).or_insert((now, 0));
-            if window.1 == 0 || now >= window.0 + limit.window_ms * 1_000 {
-                *window = (now, 0);
-            }
-            prop_assert_eq!(said.allowed, window.1 + step.cost.max(1) <= limit.most);
-            if said.allowed {
-                window.1 += step.cost + said.taken;
-            }
-            prop_assert_eq!(said.remaining, limit.most - window.1);
-            Ok(())
-        }
-    });
+    simulate(limits, (0..4_u64).prop_map(|ticks| ticks * TICK_US));
 }
 
 #[test]
 fn a_sliding_window_never_has_more_than_the_limit_and_refuses_nothing_that_fits() {
-    simulate(limit("sliding_window", 1..100), 0..20 * SECOND, |limit| {
-        let window = limit.window_ms * 1_000;
-        let mut counted: Vec<(&str, u64, u64)> = Vec::new();
-        move |step, now, said| {
-            let since = |span: u64| -> u64 {
-                let recent = |(key, at, _): &&(&str, u64, u64)| *key == step.key && *at + span > now;
-                counted.iter().filter(recent).map(|(_, _, cost)| cost).sum()
-            };
-            if said.allowed {
-                let used = since(window) + step.cost + said.taken;
-                prop_assert!(used <= limit.most, "{used} of {}", limit.most);
-            } else {
-                // A sixteenth of a window more than a window.
-                prop_assert!(since(window / 16 * 17 + 1) + step.cost.max(1) > limit.most);
-            }
-            if said.allowed {
-                counted.push((step.key, now, step.cost + said.taken));
-            }
-            Ok(())
-        }
-    });
+    simulate(limit("sliding_window", 1..100), 0..20 * SECOND);
 }
 
 #[test]
 fn a_token_bucket_is_one_that_is_filled_by_hand() {
-    simulate(limit("token_bucket", 1..100), 0..20 * SECOND, |limit| {
-        let burst = limit.burst as f64;
-        let a_microsecond = limit.most as f64 / (limit.window_ms * 1_000) as f64;
-        let mut buckets: HashMap<&str, (f64, u64)> = HashMap::new();
-        move |step, now, said| {
-            let bucket = buckets.entry(step.key).or_insert((burst, now));
-            *bucket = ((bucket.0 + (now - bucket.1) as f64 * a_microsecond).min(burst), now);
-            let needed = step.cost.max(1) as f64;
-            // The two reckon in doubles; where they are that near they may differ.
-            if (bucket.0 - needed).abs() > 1e-3 {
-                prop_assert_eq!(said.allowed, bucket.0 >= needed, "{} of {}", needed, bucket.0);
-            }
-            if said.allowed {
-                bucket.0 -= (step.cost + said.taken) as f64;
-                prop_assert!(bucket.0 >= -1e-3, "{}", bucket.0);
-            }
-            prop_assert!((said.remaining as f64 - bucket.0.max(0.0).floor()).abs() <= 1.0);
-            Ok(())
-        }
-    });
+    simulate(limit("token_bucket", 1..100), 0..20 * SECOND);
 }
 
 #[test]
