@@ -58,6 +58,8 @@ pub(crate) fn reported<'c, 'r>(counted: &'c [Counted<'r>]) -> impl Iterator<Item
 /// How long until there can be room, in milliseconds.
 fn wait_of(counted: &Counted<'_>) -> u64 {
     match counted.state.retry_ms {
+        // What the store says of requests under way is when it gives the first up. One can end at any time.
+        _ if counted.limit.algorithm == Algorithm::Concurrency => 0,
         0 => counted.state.reset_ms,
         retry_ms => retry_ms,
     }
@@ -262,7 +264,8 @@ mod tests {
             limit.algorithm = Algorithm::Concurrency;
         }
         assert_eq!(policy_value(&rules.limits), r#""burst";q=10;qu="concurrent-requests""#);
-        let counted = counted(&rules, [(true, 9, 1_000), (true, 0, 0)]);
-        assert_eq!(state_value(&counted), r#""burst";r=9"#);
+        let counted = counted(&rules, [(false, 0, 60_000), (true, 0, 0)]);
+        assert_eq!(state_value(&counted), r#""burst";r=0"#);
+        assert_eq!(header(&exceeded(&rules, &counted), "retry-after"), "1");
     }
 }
