@@ -1,7 +1,7 @@
 //! Upstreams: HTTP servers inside the testing process that count what reaches them.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -16,7 +16,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, runtime::Runtime, time::sleep};
 
-use crate::{Error, ports::Port};
+use crate::{Error, ports::Port, wait::PAUSE};
 
 /// Largest request body that an upstream takes, in bytes.
 const MAX_BODY: usize = 8 << 20;
@@ -90,6 +90,7 @@ struct Desk {
     name: String,
     behaviour: Behaviour,
     answers: HashMap<String, Answer>,
+    held: HashSet<String>,
     counts: HashMap<String, u64>,
     last: Option<Received>,
 }
@@ -172,6 +173,16 @@ impl Upstream {
         lock(&self.state).answers.insert(path.to_owned(), answer);
     }
 
+    /// Answers no request for a path (without query) until [`Upstream::release`].
+    pub fn hold(&self, path: &str) {
+        lock(&self.state).held.insert(path.to_owned());
+    }
+
+    /// Answers those that it held.
+    pub fn release(&self, path: &str) {
+        lock(&self.state).held.remove(path);
+    }
+
     /// See [`Control::requests`].
     #[must_use]
     pub fn requests(&self, path: &str) -> u64 {
@@ -236,6 +247,9 @@ async fn serve(State(desk): State<Arc<Mutex<Desk>>>, request: Request) -> Respon
         Ok(body) => body,
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     };
+    while lock(&desk).held.contains(&path) {
+        sleep(PAUSE).await;
+    }
     match behaviour {
         Behaviour::Answer => {}
         Behaviour::Fail(status) => return (status, format!("upstream {name} fails\n")).into_response(),

@@ -1,5 +1,11 @@
 //! How much may pass.
 
+mod algorithms;
+mod counting;
+mod local;
+mod under_way;
+mod whose;
+
 use ferrox_testbed::{gateway::Gateway, upstream::Upstream, wait::eventually};
 use reqwest::Response;
 use serde_json::{Value, json};
@@ -10,6 +16,17 @@ fn limit(by: &str, requests: u64, on_store_failure: &str) -> Value {
     json!({"limits": [{
         "name": "burst", "by": by, "requests": requests, "window_seconds": 600, "on_store_failure": on_store_failure,
     }]})
+}
+
+/// A route with these limits, each of which counts for 600 s.
+fn limited(route: &str, limits: &[Value]) -> String {
+    let limits = limits.iter().map(|limit| {
+        let mut limit = limit.clone();
+        limit["window_seconds"] = json!(600);
+        limit
+    });
+    let policy = json!({"limits": limits.collect::<Vec<_>>()});
+    rows::route(route, "u") + &rows::policy(route, "rate_limit", &policy)
 }
 
 async fn statuses(gateway: &Gateway, path: &str, times: usize) -> Vec<u16> {
