@@ -28,8 +28,8 @@ pub struct Limit {
     /// How many bits of an IPv4 address tell clients apart, of `by: address`: 1 to 32. Default: 32.
     #[serde(default = "ipv4_bits", skip_serializing_if = "is_ipv4_bits")]
     pub ipv4_bits: u8,
-    /// How many bits of an IPv6 address tell clients apart, of `by: address`: 1 to 128. Default: 64, the network of a site
-    /// (RFC 6177), all of whose addresses one client can use.
+    /// How many bits of an IPv6 address tell clients apart, of `by: address`: 1 to 128. Default: 64, the smallest network that
+    /// a site gets (RFC 6177), all of whose addresses one client can use.
     #[serde(default = "ipv6_bits", skip_serializing_if = "is_ipv6_bits")]
     pub ipv6_bits: u8,
     /// Count together with the limits of the same name of other routes that say so too. They should agree in everything.
@@ -40,8 +40,8 @@ pub struct Limit {
     /// Default: 1.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub cost: u64,
-    /// Count requests that are refused too, by this limit or another of the route, so that who goes on asking is not let
-    /// in again. Not where requests under way are counted. Default: false.
+    /// Count requests that are refused too, by this limit or another that is decided with it, before authentication or after. Not where
+    /// requests under way are counted. Default: false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub count_denied: bool,
     /// Refuse nothing: count, and tell in metrics and in the access log what would have been refused. Default: false.

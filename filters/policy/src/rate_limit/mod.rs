@@ -14,7 +14,8 @@ use crate::{
     invalid::{Check, check_each},
 };
 
-/// Limits of a route, all of which a request must keep to. A request is counted by all of them or by none.
+/// Limits of a route, all of which a request must keep to. A request that passes is counted by all of them, one that is refused only by
+/// those with `count_denied`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
