@@ -9,7 +9,7 @@ use axum::{
 use ferrox_policy::sidecar::TTL_HEADER;
 use redis::SetExpiry;
 
-use crate::{body, failure::Failure, server::App};
+use crate::{body, command::Command, deadline, failure::Failure, server::App};
 
 /// What the key of every entry in Redis begins with; the name follows. The number is the version of the encoding.
 pub(crate) const KEY_PREFIX: &str = "ferrox:1:cache:";
@@ -18,17 +18,22 @@ pub(crate) const KEY_PREFIX: &str = "ferrox:1:cache:";
 const LONGEST_TTL: u64 = 31_536_000;
 
 /// `GET /v1/cache/{name}`.
-pub(crate) async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> Result<Vec<u8>, Failure> {
-    let found = look_up(&app, &name).await;
+pub(crate) async fn get(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Vec<u8>, Failure> {
+    let found = look_up(&app, &name, &headers).await;
     app.metrics.looked_up(&found);
     found?.ok_or(Failure::NoEntry)
 }
 
-async fn look_up(app: &App, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+async fn look_up(app: &App, name: &str, headers: &HeaderMap) -> Result<Option<Vec<u8>>, Failure> {
     let key = key(name)?;
+    let patience = deadline::patience(headers, app.patience.entry)?;
     let _place = app.waiting.enter()?;
-    let get = redis::cmd("GET").arg(key).take();
-    Ok(app.store.run(|mut connection| async move { get.query_async(&mut connection).await }).await?)
+    let get = redis::cmd("GET").arg(&key).take();
+    Ok(app.store.run(&Command::plain(key, get), deadline::until(patience)).await?)
 }
 
 /// `PUT /v1/cache/{name}`.
@@ -45,10 +50,11 @@ pub(crate) async fn put(
 async fn store(app: &App, name: &str, request: Request) -> Result<(), Failure> {
     let key = key(name)?;
     let ttl = ttl(request.headers())?;
+    let patience = deadline::patience(request.headers(), app.patience.entry)?;
     let _place = app.waiting.enter()?;
     let entry = body::read(request).await?;
-    let set = redis::cmd("SET").arg(key).arg(&entry[..]).arg(SetExpiry::EX(ttl)).take();
-    Ok(app.store.run(|mut connection| async move { set.query_async(&mut connection).await }).await?)
+    let set = redis::cmd("SET").arg(&key).arg(&entry[..]).arg(SetExpiry::EX(ttl)).take();
+    Ok(app.store.run(&Command::plain(key, set), deadline::until(patience)).await?)
 }
 
 /// The key of an entry in Redis. Any other name could be made to point at something that is no entry.

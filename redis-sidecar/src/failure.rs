@@ -1,5 +1,7 @@
 //! Why a request was not served, and the status that says so.
 
+use std::{error::Error as _, io};
+
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -51,6 +53,15 @@ pub(crate) enum RedisFailure {
     Timeout,
     #[error("Redis cannot be reached")]
     Unavailable,
+    /// TLS was begun and failed, e.g. because no authority that is trusted signed the certificate.
+    #[error("the TLS connection to Redis cannot be made: certificates do not fit")]
+    Tls,
+    #[error("no Sentinel can be reached")]
+    NoSentinel,
+    #[error("the Sentinels know no primary of this name")]
+    UnknownPrimary,
+    #[error("a Sentinel does not accept the user or the password")]
+    SentinelCredentials,
     #[error("Redis {0}")]
     Refused(Refusal),
 }
@@ -59,13 +70,49 @@ impl RedisFailure {
     /// Whether a new connection may do better: to another server behind the same name, or as a user who is known.
     pub(crate) fn ends_the_connection(&self) -> bool {
         match self {
-            Self::Unavailable => true,
             Self::Timeout => false,
+            Self::Unavailable
+            | Self::Tls
+            | Self::NoSentinel
+            | Self::UnknownPrimary
+            | Self::SentinelCredentials => true,
             Self::Refused(refusal) => {
                 matches!(refusal, Refusal::Credentials | Refusal::ReadOnly | Refusal::Loading)
             }
         }
     }
+
+    /// The failure as a label of metrics.
+    pub(crate) fn label(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::Tls => "tls",
+            Self::NoSentinel | Self::UnknownPrimary => "no_primary",
+            Self::SentinelCredentials | Self::Refused(Refusal::Credentials) => "credentials",
+            Self::Refused(Refusal::Permission) => "permission",
+            Self::Refused(Refusal::OutOfMemory) => "out_of_memory",
+            Self::Refused(Refusal::ReadOnly) => "read_only",
+            Self::Refused(Refusal::Loading) => "loading",
+            Self::Refused(Refusal::ClusterDown | Refusal::Moved(_) | Refusal::Migrating) => "cluster",
+            Self::Refused(Refusal::Error(_) | Refusal::Nonsense) => "refused",
+        }
+    }
+
+    /// Every value of [`RedisFailure::label`].
+    pub(crate) const LABELS: [&'static str; 11] = [
+        "timeout",
+        "unavailable",
+        "tls",
+        "no_primary",
+        "credentials",
+        "permission",
+        "out_of_memory",
+        "read_only",
+        "loading",
+        "cluster",
+        "refused",
+    ];
 }
 
 /// What Redis had against a command.
@@ -81,6 +128,13 @@ pub(crate) enum Refusal {
     ReadOnly,
     #[error("is loading its data")]
     Loading,
+    #[error("is a Cluster some of whose slots no node serves")]
+    ClusterDown,
+    /// Another node of a Cluster has the key. Only where the URL does not say that Redis is a Cluster does this come out.
+    #[error("is a Cluster, which its URL does not say: it must begin with redis+cluster or rediss+cluster")]
+    Moved(Redirect),
+    #[error("is moving the keys of this request to another node")]
+    Migrating,
     /// Another error; the code is the first word of Redis's answer, e.g. MISCONF.
     #[error("answered with the error {0}")]
     Error(String),
@@ -88,18 +142,51 @@ pub(crate) enum Refusal {
     Nonsense,
 }
 
+/// Where a node of a Cluster sends a command to that it has not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Redirect {
+    /// Empty where it is the host that said so.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// The other node takes the command only after `ASKING`.
+    pub(crate) asking: bool,
+}
+
 impl From<RedisError> for RedisFailure {
     fn from(error: RedisError) -> Self {
         match error.kind() {
             ErrorKind::Io if error.is_timeout() => Self::Timeout,
+            ErrorKind::Io if is_tls(&error) => Self::Tls,
             ErrorKind::Io => Self::Unavailable,
             ErrorKind::AuthenticationFailed => Self::Refused(Refusal::Credentials),
             ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Refused(Refusal::Loading),
             ErrorKind::Server(ServerErrorKind::ReadOnly) => Self::Refused(Refusal::ReadOnly),
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::Refused(Refusal::Permission),
+            ErrorKind::Server(ServerErrorKind::ClusterDown | ServerErrorKind::MasterDown) => {
+                Self::Refused(Refusal::ClusterDown)
+            }
+            ErrorKind::Server(ServerErrorKind::TryAgain) => Self::Refused(Refusal::Migrating),
+            ErrorKind::Server(kind @ (ServerErrorKind::Moved | ServerErrorKind::Ask)) => {
+                Self::Refused(redirect(&error, kind == ServerErrorKind::Ask))
+            }
             _ => Self::Refused(error.code().map_or(Refusal::Nonsense, refusal_by_code)),
         }
     }
+}
+
+fn is_tls(error: &RedisError) -> bool {
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    io.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+fn redirect(error: &RedisError, asking: bool) -> Refusal {
+    let parse = || {
+        let (address, _slot) = error.redirect_node()?;
+        // An IPv6 address has no brackets here.
+        let (host, port) = address.rsplit_once(':')?;
+        Some(Redirect { host: host.to_owned(), port: port.parse().ok()?, asking })
+    };
+    parse().map_or(Refusal::Nonsense, Refusal::Moved)
 }
 
 fn refusal_by_code(code: &str) -> Refusal {
@@ -131,7 +218,26 @@ mod tests {
         assert_eq!(sentence("-LOADING Redis is loading\r\n"), "Redis is loading its data");
         assert_eq!(sentence("-NOAUTH required.\r\n"), "Redis does not accept the user or the password");
         assert_eq!(sentence("-NOPERM no permissions\r\n"), "Redis does not permit a command to this user");
+        assert_eq!(
+            sentence("-CLUSTERDOWN Hash slot not served\r\n"),
+            "Redis is a Cluster some of whose slots no node serves"
+        );
+        assert_eq!(
+            sentence("-TRYAGAIN Multiple keys\r\n"),
+            "Redis is moving the keys of this request to another node"
+        );
+        assert!(sentence("-MOVED 3999 127.0.0.1:6381\r\n").contains("must begin with redis+cluster"));
         assert_eq!(sentence("-MISCONF disk is full\r\n"), "Redis answered with the error MISCONF");
+    }
+
+    #[test]
+    fn a_redirect_tells_where_to() {
+        let redirect = |host: &str, asking| {
+            RedisFailure::Refused(Refusal::Moved(Redirect { host: host.to_owned(), port: 6381, asking }))
+        };
+        assert_eq!(failure("-MOVED 3999 127.0.0.1:6381\r\n"), redirect("127.0.0.1", false));
+        assert_eq!(failure("-ASK 3999 ::1:6381\r\n"), redirect("::1", true));
+        assert_eq!(failure("-MOVED 3999 :6381\r\n"), redirect("", false));
     }
 
     #[test]

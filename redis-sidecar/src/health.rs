@@ -1,7 +1,8 @@
-//! Says in the log when Redis begins to fail and when it works again, rather than for each request.
+//! Says in the log when Redis begins to fail, each way once, and when it works again, rather than for each request.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,13 +17,19 @@ const QUIET: Duration = Duration::from_secs(3);
 /// Whether Redis fails.
 #[derive(Debug, Default)]
 pub(crate) struct Health {
-    failing: AtomicBool,
-    failed_lately: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The ways in which it fails that were told, by their label.
+    told: BTreeSet<&'static str>,
+    failed_lately: bool,
 }
 
 impl Health {
     pub(crate) fn failed(&self, failure: &RedisFailure) {
-        if self.begins_to_fail() {
+        if self.is_news(failure) {
             warn!(reason = %failure, "Redis fails");
         }
     }
@@ -38,15 +45,22 @@ impl Health {
         }
     }
 
-    fn begins_to_fail(&self) -> bool {
-        self.failed_lately.store(true, Ordering::Relaxed);
-        !self.failing.swap(true, Ordering::Relaxed)
+    fn is_news(&self, failure: &RedisFailure) -> bool {
+        let mut state = self.state();
+        state.failed_lately = true;
+        state.told.insert(failure.label())
     }
 
     /// Called at the end of each period.
     fn recovers(&self) -> bool {
-        let quiet = !self.failed_lately.swap(false, Ordering::Relaxed);
-        quiet && self.failing.swap(false, Ordering::Relaxed)
+        let mut state = self.state();
+        let quiet = !std::mem::take(&mut state.failed_lately);
+        quiet && !std::mem::take(&mut state.told).is_empty()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is held.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -54,17 +68,27 @@ impl Health {
 mod tests {
     use super::*;
 
+    const GONE: RedisFailure = RedisFailure::Unavailable;
+
     #[test]
     fn failing_and_recovery_are_each_told_once() {
         let health = Health::default();
         assert!(!health.recovers(), "nothing failed yet");
-        assert!(health.begins_to_fail());
-        assert!(!health.begins_to_fail());
+        assert!(health.is_news(&GONE));
+        assert!(!health.is_news(&GONE));
         assert!(!health.recovers(), "the period was not quiet");
-        assert!(!health.begins_to_fail(), "still the same failing");
+        assert!(!health.is_news(&GONE), "still the same failing");
         assert!(!health.recovers());
         assert!(health.recovers());
         assert!(!health.recovers());
-        assert!(health.begins_to_fail());
+        assert!(health.is_news(&GONE));
+    }
+
+    #[test]
+    fn another_way_to_fail_is_told_as_well() {
+        let health = Health::default();
+        assert!(health.is_news(&GONE));
+        assert!(health.is_news(&RedisFailure::Tls));
+        assert!(!health.is_news(&GONE), "it goes to and fro");
     }
 }

@@ -7,16 +7,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use redis::{AsyncConnectionConfig, Client, RedisResult, aio::MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep},
 };
 
-use crate::{failure::RedisFailure, health::Health};
+use crate::{
+    dial::{Dialer, patiently, ping},
+    failure::RedisFailure,
+    health::Health,
+};
 
-/// Longest wait for a connection that is ready for commands, and for the answer to a heartbeat.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Between attempts to connect; doubles from the one to the other.
@@ -74,10 +76,10 @@ impl Link {
 
     /// Connects, watches and reconnects, for as long as the future is polled. `queue` bounds the commands that
     /// wait to be written.
-    pub(crate) async fn keep(self: Arc<Self>, client: Client, queue: usize, health: Arc<Health>) {
+    pub(crate) async fn keep(self: Arc<Self>, dialer: Arc<Dialer>, queue: usize, health: Arc<Health>) {
         let mut pause = SHORTEST_PAUSE;
         loop {
-            let failure = match connect(&client, queue).await {
+            let failure = match dialer.connect(queue).await {
                 Ok(connection) => {
                     let since = Instant::now();
                     let failure = self.serve_until_lost(connection).await;
@@ -105,42 +107,12 @@ impl Link {
     }
 }
 
-/// Connects and authenticates. A first PING shows whether Redis takes commands, which it refuses e.g. while it loads
-/// its data or wants a password.
-async fn connect(client: &Client, queue: usize) -> Result<MultiplexedConnection, RedisFailure> {
-    // The time limits are ours, around the whole.
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(None)
-        .set_response_timeout(None)
-        .set_pipeline_buffer_size(queue);
-    patiently(async {
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
-        ping(&mut connection).await?;
-        Ok(connection)
-    })
-    .await
-}
-
 /// Ends when Redis fails to answer a heartbeat, which is how a peer that went silent is found out.
 async fn beat(mut connection: MultiplexedConnection) -> RedisFailure {
     loop {
         sleep(HEARTBEAT).await;
-        if let Err(failure) = patiently(ping(&mut connection)).await {
+        if let Err(failure) = patiently(async { Ok(ping(&mut connection).await?) }).await {
             return failure;
         }
     }
-}
-
-async fn patiently<T>(attempt: impl Future<Output = RedisResult<T>>) -> Result<T, RedisFailure> {
-    match timeout(PATIENCE, attempt).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) if error.is_timeout() => Err(RedisFailure::Unavailable),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err(RedisFailure::Unavailable),
-    }
-}
-
-/// Whether Redis takes commands.
-pub(crate) async fn ping(connection: &mut MultiplexedConnection) -> RedisResult<()> {
-    redis::cmd("PING").query_async(connection).await
 }

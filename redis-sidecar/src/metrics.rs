@@ -37,7 +37,7 @@ impl Metrics {
         let decisions = counters("outcome", &["allowed", "denied", "failed"]);
         let lookups = counters("outcome", &["hit", "miss", "failed"]);
         let stores = counters("outcome", &["stored", "failed"]);
-        let redis_failures = counters("reason", &["timeout", "unavailable", "refused", "shed"]);
+        let redis_failures = counters("reason", &[&RedisFailure::LABELS[..], &["shed"]].concat());
         let round_trips = Histogram::new(ROUND_TRIP_BUCKETS);
         let waiting = Gauge::default();
         registry.register("limit_decisions", "Decisions on limits", decisions.clone());
@@ -93,12 +93,7 @@ impl Metrics {
 
     /// Counts a request that Redis did not serve.
     pub(crate) fn redis_failed(&self, failure: &RedisFailure) {
-        let reason = match failure {
-            RedisFailure::Timeout => "timeout",
-            RedisFailure::Unavailable => "unavailable",
-            RedisFailure::Refused(_) => "refused",
-        };
-        count(&self.redis_failures, "reason", reason);
+        count(&self.redis_failures, "reason", failure.label());
     }
 
     /// Counts a request that found no place.

@@ -20,7 +20,8 @@ use tokio::{net::TcpListener, sync::oneshot, time::sleep};
 use tracing::{debug, info, warn};
 
 use crate::{
-    Settings, StartError, cache, failure::Failure, limits, metrics::Metrics, store::Store, waiting::Waiting,
+    Settings, StartError, cache, deadline, failure::Failure, limits, metrics::Metrics, store::Store,
+    waiting::Waiting,
 };
 
 /// How long requests under way may take to finish once the sidecar is to stop.
@@ -29,9 +30,17 @@ const GRACE: Duration = Duration::from_secs(5);
 /// What the routes share.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) store: Store,
+    pub(crate) store: Arc<Store>,
+    pub(crate) patience: Patience,
     pub(crate) waiting: Waiting,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+/// How long a request waits for Redis that does not say so itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) decision: Duration,
+    pub(crate) entry: Duration,
 }
 
 /// A sidecar that listens.
@@ -50,7 +59,11 @@ impl Sidecar {
     pub async fn bind(settings: &Settings) -> Result<Self, StartError> {
         let metrics = Arc::new(Metrics::new());
         let app = App {
-            store: Store::open(settings, Arc::clone(&metrics))?,
+            store: Arc::new(Store::open(settings, Arc::clone(&metrics))?),
+            patience: Patience {
+                decision: Duration::from_millis(settings.timeout_ms),
+                entry: Duration::from_millis(settings.cache_timeout_ms),
+            },
             waiting: Waiting::new(settings.max_waiting, Arc::clone(&metrics)),
             metrics,
         };
@@ -114,7 +127,7 @@ fn routes(app: Arc<App>, max_entry_bytes: u32) -> Router {
 
 /// Whether Redis takes commands.
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.store.ping().await {
+    match app.store.ping(deadline::until(app.patience.entry)).await {
         Ok(()) => "ready".into_response(),
         Err(failure) => (StatusCode::SERVICE_UNAVAILABLE, Failure::from(failure).to_string()).into_response(),
     }

@@ -1,6 +1,6 @@
 //! The settings of the sidecar, from arguments and environment.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, str::FromStr, time::Duration};
+use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use clap::{Parser, ValueEnum, value_parser};
 
@@ -11,17 +11,31 @@ pub struct Settings {
     /// Address to listen on, plaintext HTTP/1.1 and HTTP/2. There is no authentication: keep it private.
     #[arg(long, env = "FERROX_SIDECAR_LISTEN", default_value = "127.0.0.1:7379")]
     pub listen: SocketAddr,
-    /// Where Redis is: `redis://[user:password@]host[:port][/db]`. Prefer the environment, which hides the password
-    /// from the list of processes.
+    /// Where Redis is: `redis://[user:password@]host[:port][/db]`, `rediss://...` with TLS, `unix:///path`,
+    /// `redis+sentinel://[user:password@]host[:port][,host...]/name-of-primary[/db]` or
+    /// `redis+cluster://[user:password@]host[:port][,host...]`. Prefer the environment, which hides the password from the
+    /// list of processes.
     #[arg(long, env = "FERROX_REDIS_URL", hide_env_values = true, default_value = "redis://127.0.0.1:6379")]
     pub redis_url: RedisUrl,
-    /// Longest wait for an answer of Redis in milliseconds: 1 to 10000.
-    #[arg(long, env = "FERROX_SIDECAR_TIMEOUT_MS", default_value = "50", value_parser = value_parser!(u64).range(1..=10_000))]
+    /// PEM file of the authorities that Redis's certificate is trusted by. Default: those of the system.
+    #[arg(long, env = "FERROX_REDIS_CA")]
+    pub redis_ca: Option<PathBuf>,
+    /// PEM file of the certificate that is shown to Redis, and what leads from it to a root.
+    #[arg(long, env = "FERROX_REDIS_CERT", requires = "redis_key")]
+    pub redis_cert: Option<PathBuf>,
+    /// PEM file of the private key of that certificate.
+    #[arg(long, env = "FERROX_REDIS_KEY", requires = "redis_cert")]
+    pub redis_key: Option<PathBuf>,
+    /// Longest wait for a decision of Redis in milliseconds, 1 to 10000, where the request names no other.
+    #[arg(long, env = "FERROX_SIDECAR_TIMEOUT_MS", default_value = "20", value_parser = value_parser!(u64).range(1..=10_000))]
     pub timeout_ms: u64,
+    /// The same for a cache entry, which takes longer to carry.
+    #[arg(long, env = "FERROX_SIDECAR_CACHE_TIMEOUT_MS", default_value = "50", value_parser = value_parser!(u64).range(1..=10_000))]
+    pub cache_timeout_ms: u64,
     /// How many requests may wait at once, 1 to 65536; more are refused at once.
     #[arg(long, env = "FERROX_SIDECAR_MAX_WAITING", default_value = "1024", value_parser = value_parser!(u32).range(1..=65_536))]
     pub max_waiting: u32,
-    /// Connections to Redis, 1 to 64. Each carries any number of requests at once.
+    /// Connections to Redis (to each primary of a Cluster), 1 to 64. Each carries any number of requests at once.
     #[arg(long, env = "FERROX_SIDECAR_CONNECTIONS", default_value = "2", value_parser = value_parser!(u8).range(1..=64))]
     pub connections: u8,
     /// Largest cache entry in bytes: 1 to 536870912 (512 MiB, the most that Redis holds under a key).
@@ -33,12 +47,6 @@ pub struct Settings {
     /// Form of a line of the log.
     #[arg(long, env = "FERROX_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
-}
-
-impl Settings {
-    pub(crate) fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
-    }
 }
 
 /// Form of a line of the log.
@@ -90,6 +98,7 @@ mod tests {
     fn a_setting_out_of_range_is_refused_by_name() {
         for (flag, value) in [
             ("--timeout-ms", "0"),
+            ("--cache-timeout-ms", "10001"),
             ("--max-waiting", "0"),
             ("--connections", "65"),
             ("--max-entry-bytes", "0"),

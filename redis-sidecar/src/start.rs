@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{Settings, Sidecar, logs};
+use crate::{Settings, Sidecar, UrlError, logs};
 
 /// Why the sidecar did not start. The message names the setting, never a secret.
 #[derive(Debug, thiserror::Error)]
@@ -17,12 +17,17 @@ pub enum StartError {
         /// The system's reason.
         reason: io::Error,
     },
-    /// The Redis URL does not parse, or asks for something that is not built in.
-    #[error(
-        "the Redis URL (--redis-url, FERROX_REDIS_URL) must look like redis://[user:password@]host[:port][/db]; \
-         TLS is not supported"
-    )]
-    RedisUrl,
+    /// The Redis URL does not parse.
+    #[error("the Redis URL (--redis-url, FERROX_REDIS_URL) makes no sense: {0}")]
+    RedisUrl(#[from] UrlError),
+    /// A file for the TLS of Redis is of no use.
+    #[error("cannot use the file of {setting}: {reason}")]
+    RedisTls {
+        /// The setting that names the file.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The log level does not parse.
     #[error(
         "the log level (--log, FERROX_LOG) must be error, warn, info, debug, trace or a list of target=level"

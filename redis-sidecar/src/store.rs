@@ -1,79 +1,99 @@
-//! Redis, as a few connections behind one time limit.
+//! Redis, however it is set up.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use redis::{Client, IntoConnectionInfo, RedisResult, aio::MultiplexedConnection, io::tcp::TcpSettings};
+use redis::{Client, FromRedisValue};
 use tokio::{
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, timeout_at},
 };
 
 use crate::{
     Settings, StartError,
+    cluster::Cluster,
+    command::Command,
+    dial::{Dialer, ping},
     failure::RedisFailure,
     health::Health,
-    link::{Link, Live, ping},
     metrics::Metrics,
+    pool::{Pool, PoolSettings},
+    redis_url::{Deployment, UrlError},
+    sentinel::Sentinels,
+    slots, tls,
 };
 
 /// Redis. Dropping it ends its connections.
 #[derive(Debug)]
 pub(crate) struct Store {
-    links: Vec<Arc<Link>>,
-    next: AtomicUsize,
-    limit: Duration,
+    servers: Servers,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     _keepers: JoinSet<()>,
+}
+
+#[derive(Debug)]
+enum Servers {
+    One(Pool),
+    Cluster(Arc<Cluster>),
 }
 
 impl Store {
     /// Begins to connect and returns at once, whether or not Redis is there.
     ///
     /// # Errors
-    /// When the URL makes no sense.
+    /// When the URL or a file for TLS makes no sense.
     pub(crate) fn open(settings: &Settings, metrics: Arc<Metrics>) -> Result<Self, StartError> {
-        let client = client(settings)?;
+        let deployment = Deployment::parse(settings.redis_url.expose(), tls::files(settings)?.as_ref())?;
         let health = Arc::new(Health::default());
-        let links: Vec<_> = (0..settings.connections).map(|_| Arc::new(Link::new())).collect();
+        let pools = PoolSettings {
+            connections: settings.connections,
+            queue: settings.max_waiting as usize,
+            health: Arc::clone(&health),
+            metrics: Arc::clone(&metrics),
+        };
         let mut keepers = JoinSet::new();
-        for link in &links {
-            let queue = settings.max_waiting as usize;
-            keepers.spawn(Arc::clone(link).keep(client.clone(), queue, Arc::clone(&health)));
-        }
         let watched = Arc::clone(&health);
         keepers.spawn(async move { watched.watch().await });
-        Ok(Self {
-            links,
-            next: AtomicUsize::new(0),
-            limit: settings.timeout(),
-            health,
-            metrics,
-            _keepers: keepers,
-        })
+        let servers = match deployment {
+            Deployment::Alone(info) => {
+                let client = Client::open(info).map_err(|_| UrlError::Server)?;
+                Servers::One(Pool::open(Dialer::Server(client), &pools))
+            }
+            Deployment::Sentinel { sentinels, name, primary } => {
+                let sentinels = Sentinels::new(sentinels, name, primary).map_err(|_| UrlError::Sentinel)?;
+                Servers::One(Pool::open(Dialer::Sentinel(sentinels), &pools))
+            }
+            Deployment::Cluster(seeds) => {
+                let cluster = Arc::new(Cluster::new(seeds, pools));
+                keepers.spawn(Arc::clone(&cluster).keep());
+                Servers::Cluster(cluster)
+            }
+        };
+        Ok(Self { servers, health, metrics, _keepers: keepers })
     }
 
-    /// Whether Redis takes commands.
-    pub(crate) async fn ping(&self) -> Result<(), RedisFailure> {
-        self.attempt(|mut connection| async move { ping(&mut connection).await }).await
+    /// Whether Redis takes commands: of a Cluster, every primary.
+    pub(crate) async fn ping(&self, until: Instant) -> Result<(), RedisFailure> {
+        let connections = match &self.servers {
+            Servers::One(pool) => vec![pool.live()?.connection()],
+            Servers::Cluster(cluster) => cluster.live()?,
+        };
+        for mut connection in connections {
+            timeout_at(until, ping(&mut connection)).await.map_err(|_| RedisFailure::Timeout)??;
+        }
+        Ok(())
     }
 
-    /// Runs a command, which fails at once when Redis is known to be down and at the time limit when it does not
-    /// answer. In the latter case it is not known whether Redis ran the command.
-    pub(crate) async fn run<T, F>(
+    /// Runs a command, at most once: see [`Pool::send`] and [`Cluster::send`].
+    pub(crate) async fn run<T: FromRedisValue>(
         &self,
-        command: impl FnOnce(MultiplexedConnection) -> F,
-    ) -> Result<T, RedisFailure>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let result = self.attempt(command).await;
+        command: &Command,
+        until: Instant,
+    ) -> Result<T, RedisFailure> {
+        let result = match &self.servers {
+            Servers::One(pool) => pool.send(command, false, until).await,
+            Servers::Cluster(cluster) => cluster.send(command, until).await,
+        };
         if let Err(failure) = &result {
             self.metrics.redis_failed(failure);
             self.health.failed(failure);
@@ -81,41 +101,16 @@ impl Store {
         result
     }
 
-    async fn attempt<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F) -> Result<T, RedisFailure>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let live = self.live()?;
-        let began = Instant::now();
-        let answer = timeout(self.limit, command(live.connection())).await;
-        self.metrics.round_trip(began.elapsed());
-        let failure = match answer {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => RedisFailure::from(error),
-            Err(_) => RedisFailure::Timeout,
-        };
-        live.report(&failure);
-        Err(failure)
-    }
-
-    /// The next connection in turn that works.
-    fn live(&self) -> Result<Live, RedisFailure> {
-        let count = self.links.len();
-        let first = self.next.fetch_add(1, Ordering::Relaxed) % count.max(1);
-        let mut reason = RedisFailure::Unavailable;
-        for link in self.links.iter().cycle().skip(first).take(count) {
-            match link.live() {
-                Ok(live) => return Ok(live),
-                Err(failure) => reason = failure,
-            }
+    /// Which of some keys one script can look at together, by their index: all of them, or in a Cluster those of one slot.
+    pub(crate) fn together<'a>(&self, keys: impl Iterator<Item = &'a str>) -> Vec<Vec<usize>> {
+        let mut groups: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
+        for (index, key) in keys.enumerate() {
+            let group = match &self.servers {
+                Servers::One(_) => 0,
+                Servers::Cluster(_) => slots::slot(key.as_bytes()),
+            };
+            groups.entry(group).or_default().push(index);
         }
-        Err(reason)
+        groups.into_values().collect()
     }
-}
-
-fn client(settings: &Settings) -> Result<Client, StartError> {
-    // The crate's error is not shown: it may quote the URL.
-    let info = settings.redis_url.expose().into_connection_info().map_err(|_| StartError::RedisUrl)?;
-    let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
-    Client::open(info).map_err(|_| StartError::RedisUrl)
 }

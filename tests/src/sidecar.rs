@@ -31,6 +31,9 @@ impl Sidecar {
             env: vec![
                 ("FERROX_SIDECAR_LISTEN", port.address().to_string()),
                 ("FERROX_REDIS_URL", redis_url.to_owned()),
+                // A busy machine is no failure: the filters' own time limit holds.
+                ("FERROX_SIDECAR_TIMEOUT_MS", "1000".to_owned()),
+                ("FERROX_SIDECAR_CACHE_TIMEOUT_MS", "1000".to_owned()),
             ],
             directory: folder.to_path_buf(),
             log: folder.join("sidecar.log"),

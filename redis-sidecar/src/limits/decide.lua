@@ -1,10 +1,11 @@
 -- Counts one request against every limit, or against none when one has no room.
 --
--- KEYS: a count for each limit. ARGV: whether to count in any case ("1"), then nine for each limit: algorithm, how many may
+-- KEYS: a count for each limit. ARGV: what to do, then nine for each limit: algorithm, how many may
 -- pass, window in milliseconds, burst, cost, whether it is only reported, whether refused requests count, how many more are
 -- wanted, and the name of the request where requests under way are counted.
+-- What to do: "decide"; "charge" counts in any case; "look" counts nothing; "refuse" counts only where refused requests count.
 -- Returns for each limit whether it had room, how many are left, milliseconds until all are there again and until there can
--- be room, how many were taken besides the cost, and a mark of where they were taken from.
+-- be room, how many were taken besides the cost, and a mark of where it was counted, 0 where nothing new was.
 --
 -- The time is Redis's. Every count expires. Whatever can fail does so before the first write, so that a script that ends in an
 -- error has counted nothing.
@@ -125,10 +126,11 @@ algorithms.concurrency = {
     redis.call('ZADD', key, now + limit.window * 1000, limit.lease)
     redis.call('PEXPIRE', key, limit.window)
     limit.reset = limit.window
+    limit.mark = limit.known and 0 or 1
   end,
 }
 
-local charge = ARGV[1] == '1'
+local mode = ARGV[1]
 local limits = {}
 local all_have_room = true
 
@@ -148,19 +150,20 @@ end
 
 local states = {}
 for i, limit in ipairs(limits) do
-  local passes = all_have_room or charge
+  local passes = mode == 'charge' or (mode == 'decide' and all_have_room)
   local taken = 0
   if passes and limit.wanted > 0 then
     taken = math.max(0, math.min(limit.wanted, math.floor((limit.free - limit.cost) / 8)))
   end
-  local added = (passes or limit.count_denied) and limit.cost + taken or 0
+  local counts = passes or (limit.count_denied and mode ~= 'look')
+  local added = counts and limit.cost + taken or 0
   if added > 0 then
     limit.algorithm.add(KEYS[i], limit, added)
     limit.free = limit.free - added
   end
   states[i] = {
     limit.has_room and 1 or 0, math.max(limit.free, 0), math.max(limit.reset, 0),
-    limit.has_room and 0 or math.max(limit.retry, 1), taken, taken > 0 and limit.mark or 0,
+    limit.has_room and 0 or math.max(limit.retry, 1), taken, added > 0 and limit.mark or 0,
   }
 end
 return states

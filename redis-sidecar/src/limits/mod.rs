@@ -1,30 +1,30 @@
-//! Decisions on limits: one script in Redis for all limits of a request.
+//! Decisions on limits: one script in Redis for all limits of a request, or in a Cluster one for each slot.
 
+mod across;
 mod returns;
 mod rules;
+mod scripts;
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::{
     Json,
     extract::{Request, State},
 };
-use ferrox_policy::{
-    rate_limit::Algorithm,
-    sidecar::{LimitCheck, LimitState, LimitsResponse},
-};
-use redis::Script;
+use ferrox_policy::sidecar::{LimitCheck, LimitState, LimitsResponse};
+use tokio::time::Instant;
 
-use self::rules::Limits;
 pub(crate) use self::{returns::post as post_return, rules::MAX_BODY_BYTES};
+use self::{
+    rules::Limits,
+    scripts::{Counted, Mode},
+};
 use crate::{
-    body,
-    failure::{Failure, RedisFailure, Refusal},
+    body, deadline,
+    failure::{Failure, RedisFailure},
     server::App,
     store::Store,
 };
-
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("decide.lua")));
 
 /// `POST /v1/limits`.
 pub(crate) async fn post(
@@ -37,53 +37,47 @@ pub(crate) async fn post(
 }
 
 async fn answer(app: &App, request: Request) -> Result<LimitsResponse, Failure> {
+    let patience = deadline::patience(request.headers(), app.patience.decision)?;
     let _place = app.waiting.enter()?;
     let body = body::read(request).await?;
     let limits = Limits::parse(&body).map_err(Failure::Senseless)?;
-    Ok(decide(limits, &app.store).await?)
+    Ok(decide(limits, &app.store, deadline::until(patience), app.patience.decision).await?)
 }
 
-/// Decides, and counts the request against all limits if all have room. Each `EVALSHA` is atomic in Redis, and only one that
+/// Decides, and counts the request against all limits if all have room. Each script is atomic in Redis, and only one that
 /// ran to its end has counted.
-async fn decide(limits: Limits, store: &Store) -> Result<LimitsResponse, RedisFailure> {
-    let mut invocation = SCRIPT.prepare_invoke();
-    invocation.arg(u8::from(limits.charge));
-    for limit in &limits.checks {
-        invocation
-            .key(&limit.key)
-            .arg(name(limit.algorithm))
-            .arg(limit.limit)
-            .arg(limit.window_ms)
-            .arg(limit.burst.unwrap_or(limit.limit))
-            .arg(limit.cost)
-            .arg(u8::from(limit.report_only))
-            .arg(u8::from(limit.count_denied))
-            .arg(limit.take)
-            .arg(limit.lease.as_deref().unwrap_or_default());
-    }
-    let states: Vec<State6> =
-        store.run(|mut connection| async move { invocation.invoke_async(&mut connection).await }).await?;
-    if states.len() != limits.checks.len() {
-        return Err(RedisFailure::Refused(Refusal::Nonsense));
-    }
-    let stops = |(limit, state): (&LimitCheck, &State6)| !state.0 && !limit.report_only;
-    let allowed = limits.charge || !limits.checks.iter().zip(&states).any(stops);
+async fn decide(
+    limits: Limits,
+    store: &Arc<Store>,
+    until: Instant,
+    cleaning: std::time::Duration,
+) -> Result<LimitsResponse, RedisFailure> {
+    let groups = store.together(limits.checks.iter().map(|limit| limit.key.as_str()));
+    let mode = if limits.charge { Mode::Charge } else { Mode::Decide };
+    let states = match groups.len() {
+        0 | 1 => scripts::ask(store, &limits.checks, mode, until).await?,
+        _ => across::decide(store, &limits.checks, &groups, mode, until, cleaning).await?,
+    };
+    let allowed = limits.charge || all_have_room(&limits.checks, &states);
     Ok(LimitsResponse { allowed, limits: states.into_iter().map(state_of).collect() })
 }
 
-/// What the script returns for a limit.
-type State6 = (bool, u64, u64, u64, u64, u64);
-
-fn state_of((allowed, remaining, reset_ms, retry_ms, taken, mark): State6) -> LimitState {
-    LimitState { allowed, remaining, reset_ms, retry_ms, taken, mark }
+/// Whether every limit has room that is not only reported.
+fn all_have_room<'a>(
+    limits: impl IntoIterator<Item = &'a LimitCheck>,
+    states: impl IntoIterator<Item = &'a Counted>,
+) -> bool {
+    limits.into_iter().zip(states).all(|(limit, state)| state.has_room || limit.report_only)
 }
 
-/// What the scripts call it.
-const fn name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::FixedWindow => "fixed_window",
-        Algorithm::SlidingWindow => "sliding_window",
-        Algorithm::TokenBucket => "token_bucket",
-        Algorithm::Concurrency => "concurrency",
+fn state_of(counted: Counted) -> LimitState {
+    LimitState {
+        allowed: counted.has_room,
+        remaining: counted.remaining,
+        reset_ms: counted.reset_ms,
+        retry_ms: counted.retry_ms,
+        taken: counted.taken,
+        // It serves to give back what was taken.
+        mark: if counted.taken > 0 { counted.mark } else { 0 },
     }
 }

@@ -43,7 +43,15 @@ fn a_busy_port_is_one_line_and_exit_code_1() {
 
 #[test]
 fn a_bad_redis_url_is_told_without_showing_it() {
-    for url in ["redis://:hush@", "rediss://:hush@localhost", "http://:hush@localhost", "hush"] {
+    let urls = [
+        "redis://:hush@",
+        "http://:hush@localhost",
+        "hush",
+        "redis+sentinel://:hush@localhost",
+        "redis+sentinel://localhost/name?hush=hush",
+        "redis+cluster://:hush@localhost/1",
+    ];
+    for url in urls {
         let (code, stderr) = fails(&["--redis-url", url]);
         assert_eq!(code, Some(1), "{url}");
         assert!(stderr.contains("FERROX_REDIS_URL") && !stderr.contains("hush"), "{stderr}");

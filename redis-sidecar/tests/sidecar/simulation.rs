@@ -92,7 +92,13 @@ impl Simulation {
     /// A decision on one limit.
     pub(crate) fn decide(&mut self, key: &str, limit: Simulated, cost: u64, take: u64, lease: &str) -> Said {
         let mut invocation = self.decide.prepare_invoke();
-        invocation.key(key).arg(0).arg(limit.algorithm).arg(limit.most).arg(limit.window_ms).arg(limit.burst);
+        invocation
+            .key(key)
+            .arg("decide")
+            .arg(limit.algorithm)
+            .arg(limit.most)
+            .arg(limit.window_ms)
+            .arg(limit.burst);
         invocation.arg(cost).arg(0).arg(0).arg(take).arg(lease);
         invocation.arg(ORIGIN + self.now_us / 1_000_000).arg(self.now_us % 1_000_000);
         let states: Vec<(bool, u64, u64, u64, u64, u64)> = invocation.invoke(&mut self.connection).unwrap();

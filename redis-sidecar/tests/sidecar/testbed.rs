@@ -32,12 +32,15 @@ pub(crate) struct Answer {
 impl Testbed {
     /// A sidecar for a Redis that need not be there, with a time limit that is not met.
     pub(crate) async fn start(redis_url: &str) -> Self {
-        Self::start_with(redis_url, &["--timeout-ms", GENEROUS]).await
+        Self::start_with(redis_url, &[]).await
     }
 
+    /// The same with further arguments, which win.
     pub(crate) async fn start_with(redis_url: &str, arguments: &[&str]) -> Self {
+        let patient = ["--timeout-ms", GENEROUS, "--cache-timeout-ms", GENEROUS];
+        let patient = patient.chunks(2).filter(|setting| !arguments.contains(&setting[0])).flatten();
         let fixed = ["sidecar", "--listen", "127.0.0.1:0", "--redis-url", redis_url];
-        let settings = Settings::try_parse_from(fixed.iter().chain(arguments)).unwrap();
+        let settings = Settings::try_parse_from(fixed.iter().chain(patient).chain(arguments)).unwrap();
         let sidecar = Sidecar::bind(&settings).await.unwrap();
         let base = format!("http://{}", sidecar.address());
         let (stop, stopped) = oneshot::channel();

@@ -29,6 +29,11 @@ pub const RETURN_PATH: &str = "/v1/limits/return";
 pub const CACHE_PATH: &str = "/v1/cache";
 /// Request header of a `PUT` of a cache entry: seconds until it expires, at least 1.
 pub const TTL_HEADER: &str = "x-ferrox-ttl";
+/// Optional request header of all of them: milliseconds to wait for Redis, 1 to [`LONGEST_TIMEOUT_MS`]. Without it the sidecar's
+/// own setting holds.
+pub const TIMEOUT_HEADER: &str = "x-ferrox-timeout-ms";
+/// The largest [`TIMEOUT_HEADER`].
+pub const LONGEST_TIMEOUT_MS: u32 = 10_000;
 
 /// Where a filter finds the sidecar.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
