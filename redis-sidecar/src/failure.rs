@@ -1,6 +1,6 @@
 //! Why a request was not served, and the status that says so.
 
-use std::{error::Error as _, io};
+use std::{error::Error, io, sync::Arc};
 
 use axum::{
     http::StatusCode,
@@ -53,9 +53,9 @@ pub(crate) enum RedisFailure {
     Timeout,
     #[error("Redis cannot be reached")]
     Unavailable,
-    /// TLS was begun and failed, e.g. because no authority that is trusted signed the certificate.
-    #[error("the TLS connection to Redis cannot be made: certificates do not fit")]
-    Tls,
+    /// TLS was begun and failed, e.g. because no authority that is trusted signed the certificate. The reason is rustls's.
+    #[error("Redis cannot be reached over TLS: {0}")]
+    Tls(String),
     #[error("no Sentinel can be reached")]
     NoSentinel,
     #[error("the Sentinels know no primary of this name")]
@@ -72,7 +72,7 @@ impl RedisFailure {
         match self {
             Self::Timeout => false,
             Self::Unavailable
-            | Self::Tls
+            | Self::Tls(_)
             | Self::NoSentinel
             | Self::UnknownPrimary
             | Self::SentinelCredentials => true,
@@ -87,7 +87,7 @@ impl RedisFailure {
         match self {
             Self::Timeout => "timeout",
             Self::Unavailable => "unavailable",
-            Self::Tls => "tls",
+            Self::Tls(_) => "tls",
             Self::NoSentinel | Self::UnknownPrimary => "no_primary",
             Self::SentinelCredentials | Self::Refused(Refusal::Credentials) => "credentials",
             Self::Refused(Refusal::Permission) => "permission",
@@ -154,9 +154,11 @@ pub(crate) struct Redirect {
 
 impl From<RedisError> for RedisFailure {
     fn from(error: RedisError) -> Self {
+        if let Some(error) = tls(&error) {
+            return Self::Tls(error.to_string());
+        }
         match error.kind() {
             ErrorKind::Io if error.is_timeout() => Self::Timeout,
-            ErrorKind::Io if is_tls(&error) => Self::Tls,
             ErrorKind::Io => Self::Unavailable,
             ErrorKind::AuthenticationFailed => Self::Refused(Refusal::Credentials),
             ErrorKind::Server(ServerErrorKind::BusyLoading) => Self::Refused(Refusal::Loading),
@@ -174,9 +176,11 @@ impl From<RedisError> for RedisFailure {
     }
 }
 
-fn is_tls(error: &RedisError) -> bool {
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    io.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+/// The error of TLS that an error of the redis crate comes from.
+fn tls(error: &RedisError) -> Option<&rustls::Error> {
+    // The crate hides it behind a pointer and an I/O error.
+    let shared = error.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?;
+    shared.downcast_ref::<io::Error>()?.get_ref()?.downcast_ref()
 }
 
 fn redirect(error: &RedisError, asking: bool) -> Refusal {

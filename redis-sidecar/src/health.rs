@@ -88,7 +88,8 @@ mod tests {
     fn another_way_to_fail_is_told_as_well() {
         let health = Health::default();
         assert!(health.is_news(&GONE));
-        assert!(health.is_news(&RedisFailure::Tls));
+        assert!(health.is_news(&RedisFailure::Tls("a".to_owned())));
+        assert!(!health.is_news(&RedisFailure::Tls("b".to_owned())), "the same way");
         assert!(!health.is_news(&GONE), "it goes to and fro");
     }
 }

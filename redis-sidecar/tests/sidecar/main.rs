@@ -9,11 +9,16 @@
 
 mod algorithms;
 mod cache;
+mod cluster;
 mod counting;
 mod failures;
 mod limits;
+mod once;
 mod process;
+mod redis_cluster;
 mod redis_server;
+mod sentinel;
 mod serving;
 mod simulation;
 mod testbed;
+mod tls;

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
+    path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     thread,
 };
@@ -16,6 +17,7 @@ pub(crate) struct RedisServer {
     child: Child,
     port: u16,
     directory: TempDir,
+    arguments: Vec<String>,
 }
 
 impl RedisServer {
@@ -26,13 +28,31 @@ impl RedisServer {
     /// Starts with further arguments, e.g. `["--requirepass", "x"]`.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         // Another process can take a free port before Redis does.
-        (0..10).find_map(|_| Self::try_start(free_port(), arguments)).expect("redis-server starts")
+        Self::start_on_port(|_| arguments.iter().map(ToString::to_string).collect())
     }
 
-    fn try_start(port: u16, arguments: &[&str]) -> Option<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let child = spawn(port, &directory, arguments)?;
-        Some(Self { child, port, directory })
+    /// Starts with arguments that depend on the port.
+    pub(crate) fn start_on_port(arguments: impl Fn(u16) -> Vec<String>) -> Self {
+        let try_start = |_| {
+            let port = free_port();
+            let (directory, arguments) = (tempfile::tempdir().unwrap(), arguments(port));
+            let child = spawn(port, &directory, &arguments, READY)?;
+            Some(Self { child, port, directory, arguments })
+        };
+        (0..10).find_map(try_start).expect("redis-server starts")
+    }
+
+    /// A Sentinel with this configuration, as `sentinel monitor ...`.
+    pub(crate) fn start_sentinel(configuration: &str) -> Self {
+        let try_start = |_| {
+            let (port, directory) = (free_port(), tempfile::tempdir().unwrap());
+            let path = directory.path().join("sentinel.conf");
+            std::fs::write(&path, configuration).unwrap();
+            let arguments = ["--sentinel".to_owned()];
+            let child = spawn_from(Some(&path), port, &directory, &arguments, "+monitor")?;
+            Some(Self { child, port, directory, arguments: arguments.to_vec() })
+        };
+        (0..10).find_map(try_start).expect("the Sentinel starts")
     }
 
     /// Kills it. The port stays its own for [`RedisServer::restart`].
@@ -43,8 +63,9 @@ impl RedisServer {
 
     pub(crate) fn restart(&mut self) {
         // An outgoing connection may hold the port for a moment.
-        self.child =
-            (0..10).find_map(|_| spawn(self.port, &self.directory, &[])).expect("redis-server starts again");
+        self.child = (0..10)
+            .find_map(|_| spawn(self.port, &self.directory, &self.arguments, READY))
+            .expect("redis-server starts again");
     }
 
     /// Sends a signal, e.g. `-STOP`, which leaves its connections open and silent.
@@ -52,6 +73,10 @@ impl RedisServer {
         // The shell's own kill: the program of that name is not on every system.
         let kill = format!("kill {signal} {}", self.child.id());
         assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     pub(crate) fn url(&self) -> String {
@@ -82,7 +107,7 @@ pub(crate) fn run_at<T: FromRedisValue>(url: &str, command: &str) -> T {
     redis::cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>()).query(&mut connection).unwrap()
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -101,9 +126,25 @@ impl ClosedPort {
     }
 }
 
-fn spawn(port: u16, directory: &TempDir, arguments: &[&str]) -> Option<Child> {
+/// What a server logs when it can be used.
+const READY: &str = "Ready to accept connections";
+
+fn spawn(port: u16, directory: &TempDir, arguments: &[String], ready: &str) -> Option<Child> {
+    let memory = ["--save", "", "--appendonly", "no"].map(ToString::to_string);
+    spawn_from(None, port, directory, &[&memory, arguments].concat(), ready)
+}
+
+/// Starts from a file or from nothing, and waits for a line of the log.
+fn spawn_from(
+    file: Option<&Path>,
+    port: u16,
+    directory: &TempDir,
+    arguments: &[String],
+    ready: &str,
+) -> Option<Child> {
     let mut child = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .args(file)
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .arg("--dir")
         .arg(directory.path())
         .args(arguments)
@@ -111,7 +152,7 @@ fn spawn(port: u16, directory: &TempDir, arguments: &[&str]) -> Option<Child> {
         .spawn()
         .expect("redis-server is installed");
     let output = child.stdout.take().unwrap();
-    if says_it_is_ready(output) {
+    if says(output, ready) {
         return Some(child);
     }
     child.wait().unwrap();
@@ -119,9 +160,9 @@ fn spawn(port: u16, directory: &TempDir, arguments: &[&str]) -> Option<Child> {
 }
 
 /// Waits for the line of the log, then goes on reading so that the pipe does not fill up. False if Redis ended.
-fn says_it_is_ready(output: ChildStdout) -> bool {
+fn says(output: ChildStdout, ready: &str) -> bool {
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-    let ready = lines.any(|line| line.contains("Ready to accept connections"));
+    let ready = lines.any(|line| line.contains(ready));
     thread::spawn(move || lines.for_each(drop));
     ready
 }

@@ -121,6 +121,31 @@ impl Testbed {
     }
 }
 
+impl Testbed {
+    /// How many failures of this reason the metrics count.
+    pub(crate) async fn failures(&self, reason: &str) -> u64 {
+        let line = format!("ferrox_sidecar_redis_failures_total{{reason=\"{reason}\"}} ");
+        let page = self.get("/metrics").await.body;
+        page.lines().find_map(|other| other.strip_prefix(&line)).unwrap().parse().unwrap()
+    }
+
+    /// Asks until a request is counted.
+    pub(crate) async fn until_counted(&self, limit: &LimitCheck) {
+        until("a request is counted", async || self.limits(std::slice::from_ref(limit)).await.status == 200)
+            .await;
+    }
+
+    /// Asks until the answer is this failure, which then is in the metrics.
+    pub(crate) async fn until_failing(&self, limit: &LimitCheck, reason: &str, body: &str) {
+        until(body, async || {
+            let answer = self.limits(std::slice::from_ref(limit)).await;
+            answer.status == 503 && answer.body == body
+        })
+        .await;
+        assert!(self.failures(reason).await > 0, "{reason}");
+    }
+}
+
 pub(crate) fn limit(key: &str, limit: u64, window_ms: u64) -> LimitCheck {
     LimitCheck::fixed_window(format!("ferrox:1:limit|{key}"), limit, window_ms)
 }
