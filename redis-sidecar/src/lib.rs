@@ -17,6 +17,7 @@ mod failure;
 mod health;
 mod limits;
 mod link;
+mod listen;
 mod logs;
 mod metrics;
 mod pool;

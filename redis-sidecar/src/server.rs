@@ -2,7 +2,8 @@
 
 use std::{
     future::{IntoFuture, pending},
-    net::SocketAddr,
+    io,
+    pin::Pin,
     sync::Arc,
     time::Duration,
 };
@@ -13,15 +14,16 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
+    serve,
     serve::ListenerExt,
 };
-use ferrox_policy::sidecar::{CACHE_PATH, LIMITS_PATH, RETURN_PATH};
-use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use ferrox_policy::sidecar::{Address, CACHE_PATH, LIMITS_PATH, RETURN_PATH};
+use tokio::{net::TcpStream, sync::oneshot, time::sleep};
 use tracing::{debug, info, warn};
 
 use crate::{
-    Settings, StartError, cache, deadline, failure::Failure, limits, metrics::Metrics, store::Store,
-    waiting::Waiting,
+    Settings, StartError, cache, deadline, failure::Failure, limits, listen::Listener, metrics::Metrics,
+    store::Store, waiting::Waiting,
 };
 
 /// How long requests under way may take to finish once the sidecar is to stop.
@@ -46,8 +48,8 @@ pub(crate) struct Patience {
 /// A sidecar that listens.
 #[derive(Debug)]
 pub struct Sidecar {
-    listener: TcpListener,
-    address: SocketAddr,
+    listener: Listener,
+    address: Address,
     routes: Router,
 }
 
@@ -67,17 +69,17 @@ impl Sidecar {
             waiting: Waiting::new(settings.max_waiting, Arc::clone(&metrics)),
             metrics,
         };
-        let refused = |reason| StartError::Listen { address: settings.listen, reason };
-        let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let refused = |reason| StartError::Listen { address: settings.listen.clone(), reason };
+        let listener = Listener::bind(&settings.listen, settings.socket_mode).await.map_err(refused)?;
+        let address = listener.address().map_err(refused)?;
         info!(%address, "listening");
         Ok(Self { listener, address, routes: routes(Arc::new(app), settings.max_entry_bytes) })
     }
 
     /// The address that it listens on, with the port that the system chose if the setting was port 0.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Serves until `stop` completes, then accepts no more connections and lets the requests under way finish, for
@@ -96,18 +98,28 @@ impl Sidecar {
                 Err(_) => pending().await,
             }
         };
-        // Without this, an answer waits for the acknowledgement of the one before it (Nagle's algorithm).
-        let listener = self.listener.tap_io(|connection| {
-            if let Err(error) = connection.set_nodelay(true) {
-                debug!(%error, "cannot set TCP_NODELAY");
-            }
-        });
         // HTTP/1.1 and HTTP/2 are told apart by the first bytes of a connection (RFC 9113 section 3.4).
-        let serving = axum::serve(listener, self.routes).with_graceful_shutdown(signal).into_future();
+        let serving: Pin<Box<dyn Future<Output = io::Result<()>> + Send>> = match self.listener {
+            Listener::Tcp(listener) => {
+                let listener = listener.tap_io(send_at_once);
+                Box::pin(serve(listener, self.routes).with_graceful_shutdown(signal).into_future())
+            }
+            Listener::Unix(listener, file) => Box::pin(async move {
+                let _until_then = file;
+                serve(listener, self.routes).with_graceful_shutdown(signal).await
+            }),
+        };
         tokio::select! {
             _ = serving => info!("stopped"),
             () = out_of_grace => warn!("stopped, cutting off requests that were still under way"),
         }
+    }
+}
+
+/// Without this, an answer waits for the acknowledgement of the one before it (Nagle's algorithm).
+fn send_at_once(connection: &mut TcpStream) {
+    if let Err(error) = connection.set_nodelay(true) {
+        debug!(%error, "cannot set TCP_NODELAY");
     }
 }
 

@@ -1,16 +1,21 @@
 //! The settings of the sidecar, from arguments and environment.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{convert::Infallible, fmt, path::PathBuf, str::FromStr};
 
 use clap::{Parser, ValueEnum, value_parser};
+use ferrox_policy::sidecar::Address;
 
 /// How the sidecar listens, where Redis is, and the bounds of both.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "ferrox-redis-sidecar", version, about = "The HTTP face of Redis for Ferrox's filters")]
 pub struct Settings {
-    /// Address to listen on, plaintext HTTP/1.1 and HTTP/2. There is no authentication: keep it private.
+    /// Address to listen on, `ip:port` or `unix:/path`, plaintext HTTP/1.1 and HTTP/2. There is no authentication: keep it
+    /// private.
     #[arg(long, env = "FERROX_SIDECAR_LISTEN", default_value = "127.0.0.1:7379")]
-    pub listen: SocketAddr,
+    pub listen: Address,
+    /// Who may connect to a Unix socket, as chmod's octal number.
+    #[arg(long, env = "FERROX_SIDECAR_SOCKET_MODE", default_value = "660", value_parser = socket_mode)]
+    pub socket_mode: u32,
     /// Where Redis is: `redis://[user:password@]host[:port][/db]`, `rediss://...` with TLS, `unix:///path`,
     /// `redis+sentinel://[user:password@]host[:port][,host...]/name-of-primary[/db]` or
     /// `redis+cluster://[user:password@]host[:port][,host...]`. Prefer the environment, which hides the password from the
@@ -47,6 +52,11 @@ pub struct Settings {
     /// Form of a line of the log.
     #[arg(long, env = "FERROX_LOG_FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+}
+
+fn socket_mode(text: &str) -> Result<u32, &'static str> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or("must be an octal number up to 777")
 }
 
 /// Form of a line of the log.
@@ -97,6 +107,10 @@ mod tests {
     #[test]
     fn a_setting_out_of_range_is_refused_by_name() {
         for (flag, value) in [
+            ("--listen", "localhost:7379"),
+            ("--listen", "unix:relative"),
+            ("--socket-mode", "668"),
+            ("--socket-mode", "1777"),
             ("--timeout-ms", "0"),
             ("--cache-timeout-ms", "10001"),
             ("--max-waiting", "0"),

@@ -1,7 +1,8 @@
 //! From settings to a serving sidecar, and what can prevent it.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
+use ferrox_policy::sidecar::Address;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{Settings, Sidecar, UrlError, logs};
@@ -13,7 +14,7 @@ pub enum StartError {
     #[error("cannot listen on {address} (--listen): {reason}")]
     Listen {
         /// The address of the setting.
-        address: SocketAddr,
+        address: Address,
         /// The system's reason.
         reason: io::Error,
     },

@@ -1,7 +1,9 @@
 //! Protocols, metrics, and the orderly end.
 
-use std::sync::Arc;
+use std::{os::unix::fs::PermissionsExt, sync::Arc};
 
+use clap::Parser;
+use ferrox_redis_sidecar::{Settings, Sidecar, StartError};
 use reqwest::{Client, Version};
 use tokio::net::TcpStream;
 
@@ -94,4 +96,48 @@ async fn a_request_under_way_finishes_when_the_sidecar_stops() {
     redis.run::<()>("CLIENT UNPAUSE");
     assert_eq!(under_way.await.unwrap(), 204);
     testbed.serving.await.unwrap();
+}
+
+/// A socket in a folder of its own, and the setting that names it.
+fn socket() -> (tempfile::TempDir, std::path::PathBuf, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sidecar.sock");
+    let setting = format!("unix:{}", path.display());
+    (folder, path, setting)
+}
+
+/// A sidecar that listens there.
+async fn at(setting: &str) -> Result<Sidecar, StartError> {
+    Sidecar::bind(&Settings::parse_from(["sidecar", "--listen", setting, "--socket-mode", "600"])).await
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_served_and_goes_with_the_sidecar() {
+    let (_folder, path, setting) = socket();
+    let sidecar = at(&setting).await.unwrap();
+    assert_eq!(sidecar.address().to_string(), setting);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(sidecar.serve(async { stopped.await.unwrap() }));
+    let client = Client::builder().unix_socket(path.clone()).http2_prior_knowledge().build().unwrap();
+    let answer = client.get("http://sidecar/healthz").send().await.unwrap();
+    assert_eq!((answer.version(), answer.status().as_u16()), (Version::HTTP_2, 200));
+    drop(client);
+    stop.send(()).unwrap();
+    serving.await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn the_socket_of_a_sidecar_that_was_killed_is_taken_over_but_nobody_elses() {
+    let (_folder, path, setting) = socket();
+    // A listener that is dropped leaves its file, as a process that is killed does.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    let serving = at(&setting).await.unwrap();
+    let busy = at(&setting).await.unwrap_err().to_string();
+    assert!(busy.starts_with(&format!("cannot listen on {setting} (--listen): ")), "{busy}");
+    drop(serving);
+    std::fs::write(&path, "precious").unwrap();
+    assert!(at(&setting).await.is_err());
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
 }

@@ -3,7 +3,10 @@
 use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
-use ferrox_policy::auth::{USAGE_PATH, UsageReports};
+use ferrox_policy::{
+    auth::{USAGE_PATH, UsageReports},
+    sidecar::Address,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -61,9 +64,9 @@ pub(super) struct Serve {
     /// Folder of the filters' wasm files, as the proxies see it
     #[arg(long, env = "FERROX_WASM_DIR", default_value = "/etc/ferrox/wasm")]
     wasm_dir: PathBuf,
-    /// Address of the Redis sidecar, as the proxies see it
+    /// Address of the Redis sidecar, as the proxies see it: `ip:port` or `unix:/path`
     #[arg(long, env = "FERROX_SIDECAR", default_value = "127.0.0.1:7379")]
-    sidecar: SocketAddr,
+    sidecar: Address,
     /// PEM file of the authorities that upstreams with TLS are trusted by unless they name their own, as the proxies see it
     #[arg(long, env = "FERROX_TRUSTED_CA", default_value = "/etc/ssl/certs/ca-certificates.crt")]
     trusted_ca: PathBuf,
@@ -126,7 +129,7 @@ impl Serve {
         let settings = Settings {
             listener: self.listener,
             wasm_dir: self.wasm_dir.clone(),
-            sidecar: self.sidecar,
+            sidecar: self.sidecar.clone(),
             trusted_ca: self.trusted_ca.clone(),
             key_usage: self.key_usage(),
         };

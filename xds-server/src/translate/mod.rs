@@ -29,7 +29,10 @@ use std::{
 
 use bytes::Bytes;
 use envoy_types::pb::envoy::config::{core::v3::TypedExtensionConfig, listener::v3::Listener};
-use ferrox_policy::auth::{AuthConfig, UsageReports};
+use ferrox_policy::{
+    auth::{AuthConfig, UsageReports},
+    sidecar::Address as SidecarAddress,
+};
 
 use self::{memo::Memo, policies::PolicyMaps, scope::Scopes, virtual_host::ByHost};
 use crate::{
@@ -55,7 +58,7 @@ pub struct Settings {
     /// The folder of `ferrox_auth.wasm`, `ferrox_rate_limit.wasm` and `ferrox_cache_key.wasm`.
     pub wasm_dir: PathBuf,
     /// Where the Redis sidecar listens, with HTTP/2 in clear text.
-    pub sidecar: SocketAddr,
+    pub sidecar: SidecarAddress,
     /// The file of the authorities that upstreams with TLS are trusted by, unless they name their own.
     pub trusted_ca: PathBuf,
     /// To whom Envoys report the use of API keys; `None`: to nobody.
@@ -156,7 +159,7 @@ impl Translator {
 
 /// What is the same for every gateway and every model.
 fn shared(settings: &Settings) -> Vec<Arc<Resource>> {
-    let sidecar = proto::encode(&cluster::sidecar(settings.sidecar));
+    let sidecar = proto::encode(&cluster::sidecar(&settings.sidecar));
     let sidecar = Arc::new(Resource::new(Kind::Cluster, SIDECAR_CLUSTER, sidecar));
     filters::all_but_auth(settings).iter().map(extension).chain([sidecar]).collect()
 }

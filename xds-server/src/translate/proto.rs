@@ -6,7 +6,7 @@ use bytes::Bytes;
 use envoy_types::pb::{
     envoy::config::{
         core::v3::{
-            Address, AggregatedConfigSource, ApiVersion, ConfigSource, SocketAddress, address,
+            Address, AggregatedConfigSource, ApiVersion, ConfigSource, Pipe, SocketAddress, address,
             config_source::ConfigSourceSpecifier, socket_address::PortSpecifier,
         },
         endpoint::v3::{Endpoint, LbEndpoint, lb_endpoint::HostIdentifier},
@@ -75,11 +75,18 @@ pub(super) fn address(host: &impl Display, port: u16) -> Option<Address> {
 }
 
 pub(super) fn endpoint(host: &impl Display, port: u16) -> LbEndpoint {
+    endpoint_at(address(host, port))
+}
+
+/// A Unix socket.
+pub(super) fn pipe_endpoint(path: &str) -> LbEndpoint {
+    let pipe = Pipe { path: path.to_owned(), ..Pipe::default() };
+    endpoint_at(Some(Address { address: Some(address::Address::Pipe(pipe)) }))
+}
+
+fn endpoint_at(address: Option<Address>) -> LbEndpoint {
     LbEndpoint {
-        host_identifier: Some(HostIdentifier::Endpoint(Endpoint {
-            address: address(host, port),
-            ..Endpoint::default()
-        })),
+        host_identifier: Some(HostIdentifier::Endpoint(Endpoint { address, ..Endpoint::default() })),
         ..LbEndpoint::default()
     }
 }

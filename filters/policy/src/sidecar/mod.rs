@@ -11,12 +11,14 @@
 //! that makes no sense, 408 when its body did not come in time, 413 when it is too large, 503 when Redis cannot be used
 //! and 504 when it did not answer in time; the body is then a sentence for the log.
 
+mod address;
 #[cfg(feature = "judge")]
 pub mod judge;
 mod limits;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{Address, InvalidAddress};
 pub use limits::{LimitCheck, LimitState, LimitsRequest, LimitsResponse, Return, ReturnRequest};
 
 use crate::{Invalid, invalid::Check};

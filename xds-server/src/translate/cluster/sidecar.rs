@@ -1,6 +1,6 @@
 //! The cluster for call-outs of the filters.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::{
     config::{
@@ -16,12 +16,13 @@ use envoy_types::pb::envoy::{
         HttpProtocolOptions, http_protocol_options::explicit_http_config::ProtocolConfig,
     },
 };
+use ferrox_policy::sidecar::Address;
 
 use super::{connections::explicit, protocol_options};
 use crate::translate::{SIDECAR_CLUSTER, proto};
 
 /// The cluster for call-outs of the filters. HTTP/2 halves what a call costs the sidecar.
-pub(in crate::translate) fn sidecar(address: SocketAddr) -> Cluster {
+pub(in crate::translate) fn sidecar(address: &Address) -> Cluster {
     let thresholds = Thresholds {
         // One call for each request in flight that a limit or the cache looks at: never the bottleneck.
         max_connections: proto::number(10_000),
@@ -37,10 +38,11 @@ pub(in crate::translate) fn sidecar(address: SocketAddr) -> Cluster {
     };
     let http2 =
         Http2ProtocolOptions { connection_keepalive: Some(keepalive), ..Http2ProtocolOptions::default() };
-    let endpoints = LocalityLbEndpoints {
-        lb_endpoints: vec![proto::endpoint(&address.ip(), address.port())],
-        ..LocalityLbEndpoints::default()
+    let endpoint = match address {
+        Address::Tcp(address) => proto::endpoint(&address.ip(), address.port()),
+        Address::Unix(path) => proto::pipe_endpoint(path),
     };
+    let endpoints = LocalityLbEndpoints { lb_endpoints: vec![endpoint], ..LocalityLbEndpoints::default() };
     Cluster {
         name: SIDECAR_CLUSTER.to_owned(),
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),

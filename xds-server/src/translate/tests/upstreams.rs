@@ -3,8 +3,8 @@
 use envoy_types::pb::envoy::{
     config::{
         cluster::v3::Cluster,
-        core::v3::{data_source::Specifier, transport_socket::ConfigType},
-        endpoint::v3::ClusterLoadAssignment,
+        core::v3::{address::Address, data_source::Specifier, transport_socket::ConfigType},
+        endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier},
     },
     extensions::transport_sockets::tls::v3::{UpstreamTlsContext, common_tls_context::ValidationContextType},
 };
@@ -16,6 +16,7 @@ use crate::{
     model::sample::{endpoint, sound},
     snapshot::{Kind, Snapshot},
     store::{EndpointRow, UpstreamRow},
+    translate::cluster,
 };
 
 #[test]
@@ -36,6 +37,20 @@ fn every_upstream_has_a_cluster_and_endpoints_and_the_sidecar_has_its_own() {
     assert_eq!(names(Kind::Endpoints), ["orders", "users"]);
     let orders = snapshot.get(Kind::Cluster, "orders").unwrap();
     assert_eq!(Cluster::decode(orders.encoded().as_ref()).unwrap().name, "orders");
+}
+
+#[test]
+fn the_sidecar_may_be_behind_a_unix_socket() {
+    let address = |sidecar: &str| {
+        let cluster = cluster::sidecar(&sidecar.parse().unwrap());
+        let endpoint = cluster.load_assignment.unwrap().endpoints[0].lb_endpoints[0].clone();
+        let Some(HostIdentifier::Endpoint(endpoint)) = endpoint.host_identifier else {
+            panic!("an endpoint")
+        };
+        endpoint.address.unwrap().address.unwrap()
+    };
+    assert!(matches!(address("unix:/run/s.sock"), Address::Pipe(pipe) if pipe.path == "/run/s.sock"));
+    assert!(matches!(address("[::1]:7379"), Address::SocketAddress(socket) if socket.address == "::1"));
 }
 
 /// A cluster after a change of its upstream.
