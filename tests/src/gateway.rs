@@ -21,7 +21,7 @@ use crate::{
     ports::Port,
     postgres::Postgres,
     redis::Redis,
-    sidecar::Sidecar,
+    sidecar::{Place, Sidecar},
     tls::MutualTls,
     wait::{client, eventually},
 };
@@ -75,6 +75,8 @@ pub struct GatewayOptions {
     pub tls: Option<MutualTls>,
     /// What secrets in the database are encrypted with, if not what our own environment says.
     pub encryption_keys: Option<String>,
+    /// Whether the sidecar listens on a Unix socket rather than on its port.
+    pub sidecar_socket: bool,
 }
 
 /// The ports of a gateway.
@@ -154,7 +156,11 @@ impl Gateway {
         report("Redis");
         let redis = Redis::start_in(folder, redis).await?;
         report("the Redis sidecar");
-        let sidecar = Sidecar::start_in(folder, sidecar, &redis.url()).await?;
+        let place = match options.sidecar_socket {
+            true => Place::Socket(folder.join("sidecar.sock")),
+            false => Place::Port(sidecar),
+        };
+        let sidecar = Sidecar::start_in(folder, place, &redis.url()).await?;
         report("the control plane");
         let start = async |name: &'static str, xds, admin| {
             let options = ControlPlaneOptions {

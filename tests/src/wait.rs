@@ -34,5 +34,9 @@ pub(crate) async fn answers_ok(client: &reqwest::Client, url: &str) -> bool {
 
 /// A client for the testbed's own questions: bounded, and never through a proxy of the environment.
 pub(crate) fn client() -> Result<reqwest::Client, Error> {
-    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build()?)
+    Ok(client_builder().build()?)
+}
+
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2))
 }

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use redis::FromRedisValue;
+use redis::{FromRedisValue, RedisResult};
 use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
@@ -93,6 +93,14 @@ impl RedisServer {
     }
 }
 
+impl RedisServer {
+    /// Whether this is its role, `master` or `slave`. It closes its connections when that changes.
+    pub(crate) fn is(&self, role: &str) -> bool {
+        let info: RedisResult<String> = try_run_at(&self.url(), "INFO replication");
+        info.is_ok_and(|info| info.contains(&format!("role:{role}")))
+    }
+}
+
 impl Drop for RedisServer {
     fn drop(&mut self) {
         // It may be killed already.
@@ -102,9 +110,13 @@ impl Drop for RedisServer {
 }
 
 pub(crate) fn run_at<T: FromRedisValue>(url: &str, command: &str) -> T {
-    let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+    try_run_at(url, command).unwrap()
+}
+
+fn try_run_at<T: FromRedisValue>(url: &str, command: &str) -> RedisResult<T> {
+    let mut connection = redis::Client::open(url)?.get_connection()?;
     let mut words = command.split(' ');
-    redis::cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>()).query(&mut connection).unwrap()
+    redis::cmd(words.next().unwrap()).arg(words.collect::<Vec<_>>()).query(&mut connection)
 }
 
 pub(crate) fn free_port() -> u16 {

@@ -19,6 +19,7 @@ mod load;
 mod matching;
 mod pool;
 mod rate_limit;
+mod redis;
 mod revoke;
 mod routing;
 mod rows;

@@ -1,0 +1,3 @@
+//! The way from the filters to Redis.
+
+mod socket;
