@@ -5,7 +5,7 @@ mod returns;
 mod rules;
 mod scripts;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -50,7 +50,7 @@ async fn decide(
     limits: Limits,
     store: &Arc<Store>,
     until: Instant,
-    cleaning: std::time::Duration,
+    cleaning: Duration,
 ) -> Result<LimitsResponse, RedisFailure> {
     let groups = store.together(limits.checks.iter().map(|limit| limit.key.as_str()));
     let mode = if limits.charge { Mode::Charge } else { Mode::Decide };

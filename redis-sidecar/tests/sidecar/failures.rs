@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ferrox_policy::{rate_limit::Algorithm, sidecar::LimitCheck};
+
 use crate::{
     redis_server::{ClosedPort, RedisServer, run_at},
     testbed::{Answer, Testbed, limit, until},
@@ -93,6 +95,7 @@ async fn a_wrong_password_is_told_without_the_password_and_can_be_put_right() {
     let testbed = Testbed::start(&redis.url_with_password(SECRET)).await;
     let refused = unavailable("Redis does not accept the user or the password");
     until_count_is(&testbed, &refused).await;
+    assert!(testbed.failures("credentials").await > 0);
     assert_eq!(testbed.get("/readyz").await, refused);
     assert!(!testbed.get("/metrics").await.body.contains(SECRET));
 
@@ -107,6 +110,44 @@ async fn a_missing_password_is_told() {
     until_count_is(&testbed, &unavailable("Redis does not accept the user or the password")).await;
 }
 
+/// A Redis with a user `ferrox`, and the URL for that user.
+fn with_user(rules: &str) -> (RedisServer, String) {
+    let redis = RedisServer::start();
+    redis.run::<()>(&format!("ACL SETUSER ferrox {rules}"));
+    let url = redis.url().replace("redis://", "redis://ferrox:password@");
+    (redis, url)
+}
+
+/// The line of docs/how-to/redis.md.
+const USER: &str =
+    "on >password ~ferrox:* +@read +@write +@scripting +ping +time +select +asking +cluster|slots";
+
+#[tokio::test]
+async fn the_user_of_the_documentation_may_do_what_is_needed() {
+    let documentation = include_str!("../../../docs/how-to/redis.md");
+    assert!(documentation.contains(&format!("ACL SETUSER ferrox {USER}\n")));
+    let (_redis, url) = with_user(USER);
+    let testbed = Testbed::ready(&url).await;
+    let algorithms =
+        [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket, Algorithm::Concurrency];
+    for algorithm in algorithms {
+        let lease = (algorithm == Algorithm::Concurrency).then(|| "a".to_owned());
+        let check = LimitCheck { algorithm, lease, ..limit(&format!("{algorithm:?}"), 10, 60_000) };
+        assert!(testbed.decide(&[check]).await.allowed, "{algorithm:?}");
+    }
+    assert_eq!(testbed.put(NAME, "60", b"x").await.status, 204);
+    assert_eq!(testbed.entry_bytes(NAME).await, b"x");
+}
+
+#[tokio::test]
+async fn a_user_that_may_not_run_scripts_is_told() {
+    let (_redis, url) = with_user("on >password ~ferrox:* +@read +@write +ping");
+    let testbed = Testbed::ready(&url).await;
+    testbed
+        .until_failing(&limit("a", 10, 60_000), "permission", "Redis does not permit a command to this user")
+        .await;
+}
+
 #[tokio::test]
 async fn a_redis_without_memory_counts_and_stores_nothing() {
     let redis = RedisServer::start();
@@ -116,6 +157,7 @@ async fn a_redis_without_memory_counts_and_stores_nothing() {
     let full = unavailable("Redis is out of memory");
     assert_eq!(count(&testbed).await, full);
     assert_eq!(testbed.put(NAME, "60", b"x").await, full);
+    assert_eq!(testbed.failures("out_of_memory").await, 2);
     assert_eq!(redis.run::<u64>("GET ferrox:1:limit|a"), 1);
     redis.run::<()>("CONFIG SET maxmemory 0");
     assert_eq!(count(&testbed).await.status, 200);
@@ -128,6 +170,7 @@ async fn a_redis_that_became_a_replica_is_told_and_used_when_it_is_primary_again
     let primary = ClosedPort::new();
     redis.run::<()>(&format!("REPLICAOF 127.0.0.1 {}", primary.number()));
     until_count_is(&testbed, &unavailable("Redis is a read-only replica")).await;
+    assert!(testbed.failures("read_only").await > 0);
     redis.run::<()>("REPLICAOF NO ONE");
     until_counted(&testbed).await;
 }

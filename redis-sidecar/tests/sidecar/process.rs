@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use crate::redis_server::ClosedPort;
+use crate::redis_server::{ClosedPort, RedisServer};
 
 fn sidecar(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ferrox-redis-sidecar"));
@@ -101,4 +101,55 @@ fn sigterm_ends_it_with_exit_code_0_and_the_log_tells_the_address_but_no_passwor
     let failing = events.iter().filter(|event| event["fields"]["message"] == "Redis fails").count();
     assert_eq!(failing, 1, "{log}");
     assert!(!log.contains("hush"));
+}
+
+#[test]
+fn each_way_to_fail_is_in_the_log_once_and_without_the_password() {
+    let mut redis = RedisServer::start_with(&["--requirepass", "another"]);
+    let url = redis.url_with_password("hush");
+    let child = sidecar(&["--listen", "127.0.0.1:0"])
+        .envs([("FERROX_REDIS_URL", url.as_str()), ("FERROX_LOG_FORMAT", "json"), ("FERROX_LOG", "debug")])
+        .spawn()
+        .unwrap();
+    let mut running = Running(child);
+    let mut output = BufReader::new(running.0.stdout.take().unwrap());
+    let mut log = String::new();
+    let (refused, gone) = ("does not accept the user or the password", "cannot be reached");
+    while !log.contains(refused) {
+        assert_ne!(output.read_line(&mut log).unwrap(), 0, "{log}");
+    }
+    redis.kill();
+    while !log.contains(gone) {
+        assert_ne!(output.read_line(&mut log).unwrap(), 0, "{log}");
+    }
+    running.0.kill().unwrap();
+    output.read_to_string(&mut log).unwrap();
+    for reason in [refused, gone] {
+        assert_eq!(log.matches(reason).count(), 1, "{log}");
+    }
+    assert!(!log.contains("hush"));
+}
+
+#[test]
+fn a_file_for_tls_that_is_of_no_use_is_told_with_its_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hush.pem");
+    std::fs::write(&file, "hush hush").unwrap();
+    let file = file.to_str().unwrap();
+    let url = ["--redis-url", "rediss://localhost"];
+    let fails_with = |arguments: &[&str], told: &str| {
+        let (code, stderr) = fails(&[&url[..], arguments].concat());
+        assert!(code == Some(1) && stderr.contains(told), "{stderr}");
+        assert!(!stderr.contains("hush hush"));
+    };
+    fails_with(&["--redis-ca", file], "--redis-ca (FERROX_REDIS_CA): it holds no certificate");
+    fails_with(&["--redis-ca", "/nowhere.pem"], "--redis-ca (FERROX_REDIS_CA): /nowhere.pem: ");
+    fails_with(&["--redis-cert", file, "--redis-key", file], "--redis-cert (FERROX_REDIS_CERT): it holds no");
+    let (code, stderr) = fails(&["--redis-cert", file]);
+    assert!(code == Some(2) && stderr.contains("--redis-key"), "{stderr}");
+    // Files, and a URL without TLS.
+    let authority = rcgen::generate_simple_self_signed(["a".to_owned()]).unwrap().cert.pem();
+    std::fs::write(file, authority).unwrap();
+    let (code, stderr) = fails(&["--redis-ca", file]);
+    assert!(code == Some(1) && stderr.contains("must begin with rediss"), "{stderr}");
 }
