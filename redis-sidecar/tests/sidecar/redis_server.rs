@@ -94,6 +94,11 @@ impl RedisServer {
 }
 
 impl RedisServer {
+    /// Whether a command succeeds.
+    pub(crate) fn accepts(&self, command: &str) -> bool {
+        try_run_at::<redis::Value>(&self.url(), command).is_ok()
+    }
+
     /// Whether this is its role, `master` or `slave`. It closes its connections when that changes.
     pub(crate) fn is(&self, role: &str) -> bool {
         let info: RedisResult<String> = try_run_at(&self.url(), "INFO replication");
@@ -142,8 +147,10 @@ impl ClosedPort {
 const READY: &str = "Ready to accept connections";
 
 fn spawn(port: u16, directory: &TempDir, arguments: &[String], ready: &str) -> Option<Child> {
-    let memory = ["--save", "", "--appendonly", "no"].map(ToString::to_string);
-    spawn_from(None, port, directory, &[&memory, arguments].concat(), ready)
+    // A replica gets its data at once, not after a wait for others.
+    let fixed =
+        ["--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0"].map(ToString::to_string);
+    spawn_from(None, port, directory, &[&fixed, arguments].concat(), ready)
 }
 
 /// Starts from a file or from nothing, and waits for a line of the log.

@@ -18,15 +18,16 @@ impl Watched {
     async fn start() -> Self {
         let primary = RedisServer::start();
         let replica = RedisServer::start_with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]);
+        until("the replica follows", async || {
+            replica.run::<String>("INFO replication").contains("master_link_status:up")
+        })
+        .await;
+        // It asks for replicas when it starts, and then every ten seconds.
         let sentinel = RedisServer::start_sentinel(&format!(
             "sentinel monitor main 127.0.0.1 {} 1\nsentinel down-after-milliseconds main 500\n\
              sentinel failover-timeout main 2000\n",
             primary.port()
         ));
-        until("the replica follows", async || {
-            replica.run::<String>("INFO replication").contains("master_link_status:up")
-        })
-        .await;
         until("the Sentinel knows the replica", async || {
             let info: String = sentinel.run("INFO sentinel");
             info.contains("status=ok") && info.contains("slaves=1")
@@ -61,7 +62,8 @@ async fn a_primary_that_became_a_replica_is_left() {
     let testbed = Testbed::ready(&watched.url()).await;
     let limit = limit("a", 1_000_000, HOUR);
     testbed.until_counted(&limit).await;
-    watched.sentinel.run::<()>("SENTINEL FAILOVER main");
+    // Not before the Sentinel has looked at the replica.
+    until("the failover begins", async || watched.sentinel.accepts("SENTINEL FAILOVER main")).await;
     until("the other one counts", async || {
         testbed.limits(std::slice::from_ref(&limit)).await;
         watched.replica.is("master") && watched.primary.is("slave")
