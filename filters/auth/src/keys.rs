@@ -1,21 +1,21 @@
 //! Keys that verify signatures, each bound to the algorithms that it may be used for.
 
+mod emsa;
+mod rsa_key;
+
 use std::{borrow::Cow, fmt};
 
 use ferrox_policy::{Invalid, auth::Algorithm};
 use jwt_compact::{
     AlgorithmSignature,
-    alg::{Ed25519, Es256, Hs256, Hs256Key, Hs384, Hs384Key, Hs512, Hs512Key, Rsa, RsaPublicKey},
+    alg::{Ed25519, Es256, Hs256, Hs256Key, Hs384, Hs384Key, Hs512, Hs512Key},
     jwk::JsonWebKey,
 };
 use p384::ecdsa::signature::Verifier;
-use rsa::pkcs8::EncodePublicKey;
 use serde_json::Value;
 
+use self::rsa_key::RsaKey;
 use crate::jwk::Jwk;
-
-/// Shortest RSA modulus in bits (RFC 7518 section 3.3).
-const MIN_RSA_BITS: usize = 2048;
 
 /// A key of an issuer.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Key {
 #[derive(Debug)]
 enum Material {
     Hmac(Secret),
-    Rsa { key: RsaPublicKey, modulus_bytes: usize },
+    Rsa(RsaKey),
     P256(p256::ecdsa::VerifyingKey),
     P384(p384::ecdsa::VerifyingKey),
     Ed25519(<Ed25519 as jwt_compact::Algorithm>::VerifyingKey),
@@ -57,7 +57,10 @@ impl Key {
         let jwk = Jwk::new(json)?;
         let material = match jwk.required_text("kty")? {
             "oct" => Material::Hmac(Secret(jwk.bytes("k")?)),
-            "RSA" => rsa(jwk)?,
+            "RSA" => {
+                jwk.check_public()?;
+                Material::Rsa(RsaKey::new(jwk.bytes("n")?, jwk.bytes("e")?)?)
+            }
             "EC" => elliptic_curve(jwk)?,
             "OKP" => ed25519(jwk)?,
             _ => return Err(Invalid::new("kty", "must be oct, RSA, EC or OKP")),
@@ -92,8 +95,8 @@ impl Key {
     /// they want a sequence of both (RFC 3279 section 2.2.3). `None` for what is no signature.
     pub(crate) fn openssl_form<'s>(&self, signature: &'s [u8]) -> Option<Cow<'s, [u8]>> {
         match &self.material {
-            Material::Rsa { modulus_bytes, .. } => {
-                (signature.len() == *modulus_bytes).then_some(Cow::Borrowed(signature))
+            Material::Rsa(key) => {
+                (signature.len() == key.signature_bytes()).then_some(Cow::Borrowed(signature))
             }
             Material::P256(_) => {
                 let signature = p256::ecdsa::Signature::from_slice(signature).ok()?;
@@ -126,7 +129,7 @@ impl Material {
         use Algorithm::{EdDsa, Es256, Es384, Hs256, Hs384, Hs512, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
         match self {
             Self::Hmac(_) => &[Hs256, Hs384, Hs512],
-            Self::Rsa { .. } => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
+            Self::Rsa(_) => &[Rs256, Rs384, Rs512, Ps256, Ps384, Ps512],
             Self::P256(_) => &[Es256],
             Self::P384(_) => &[Es384],
             Self::Ed25519(_) => &[EdDsa],
@@ -144,10 +147,7 @@ impl Material {
             (Self::Hmac(Secret(secret)), Algorithm::Hs512) => {
                 verifies(&Hs512, &Hs512Key::new(secret), message, signature)
             }
-            // RFC 8017 sections 8.1.2 and 8.2.2: any other length is no signature.
-            (Self::Rsa { key, modulus_bytes }, _) if signature.len() == *modulus_bytes => {
-                rsa_variant(algorithm).is_some_and(|rsa| verifies(&rsa, key, message, signature))
-            }
+            (Self::Rsa(key), _) => key.verifies(algorithm, message, signature),
             (Self::P256(key), Algorithm::Es256) => verifies(&Es256, key, message, signature),
             (Self::P384(key), Algorithm::Es384) => p384::ecdsa::Signature::from_slice(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
@@ -169,18 +169,6 @@ fn verifies<A: jwt_compact::Algorithm>(
     }
     A::Signature::try_from_slice(signature)
         .is_ok_and(|signature| algorithm.verify_signature(&signature, key, message))
-}
-
-fn rsa_variant(algorithm: Algorithm) -> Option<Rsa> {
-    match algorithm {
-        Algorithm::Rs256 => Some(Rsa::rs256()),
-        Algorithm::Rs384 => Some(Rsa::rs384()),
-        Algorithm::Rs512 => Some(Rsa::rs512()),
-        Algorithm::Ps256 => Some(Rsa::ps256()),
-        Algorithm::Ps384 => Some(Rsa::ps384()),
-        Algorithm::Ps512 => Some(Rsa::ps512()),
-        _ => None,
-    }
 }
 
 /// Size of the hash of an HMAC algorithm.
@@ -218,30 +206,6 @@ fn algorithms(jwk: Jwk<'_>, material: &Material, allowed: &[Algorithm]) -> Resul
     Ok(vec![algorithm])
 }
 
-fn rsa(jwk: Jwk<'_>) -> Result<Material, Invalid> {
-    jwk.check_public()?;
-    let modulus = jwk.bytes("n")?;
-    let bits = bits(&modulus);
-    if bits < MIN_RSA_BITS {
-        return Err(Invalid::new(
-            "n",
-            format!("must be at least {MIN_RSA_BITS} bits (RFC 7518 section 3.3)"),
-        ));
-    }
-    let jwk = JsonWebKey::Rsa {
-        modulus: Cow::Owned(modulus),
-        public_exponent: Cow::Owned(jwk.bytes("e")?),
-        private_parts: None,
-    };
-    let modulus_bytes = bits.div_ceil(8);
-    RsaPublicKey::try_from(&jwk).map(|key| Material::Rsa { key, modulus_bytes }).map_err(|_| {
-        Invalid::new(
-            "",
-            "is no RSA key with an odd modulus of at most 4096 bits and an odd exponent below 2^33",
-        )
-    })
-}
-
 /// What stands before the point in the SubjectPublicKeyInfo of a key on P-256 (RFC 5480 section 2).
 const P256_INFO: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
@@ -255,21 +219,11 @@ const P384_INFO: &[u8] = &[
 
 fn der(material: &Material) -> Option<Vec<u8>> {
     match material {
-        Material::Rsa { key, .. } => Some(key.to_public_key_der().ok()?.into_vec()),
+        Material::Rsa(key) => Some(key.der().to_vec()),
         Material::P256(key) => Some([P256_INFO, key.to_encoded_point(false).as_bytes()].concat()),
         Material::P384(key) => Some([P384_INFO, key.to_encoded_point(false).as_bytes()].concat()),
         Material::Hmac(_) | Material::Ed25519(_) => None,
     }
-}
-
-/// Length of a big-endian number in bits.
-fn bits(number: &[u8]) -> usize {
-    let significant = number.iter().position(|byte| *byte != 0).and_then(|start| number.get(start..));
-    let bit_length = |digits: &[u8]| {
-        let leading = digits.first().map_or(0, |byte| byte.leading_zeros());
-        digits.len() * 8 - usize::try_from(leading).unwrap_or_default()
-    };
-    significant.map_or(0, bit_length)
 }
 
 fn elliptic_curve(jwk: Jwk<'_>) -> Result<Material, Invalid> {
