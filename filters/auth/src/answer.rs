@@ -6,8 +6,13 @@ use serde_json::json;
 
 use crate::{decision::needed_scopes, denial::Denial};
 
-/// When a client may try again whose issuer's keys are not known yet, in seconds.
-const RETRY_AFTER: &str = "5";
+/// When a client may try again that is not to blame, in seconds.
+fn retry_after(denial: Denial) -> &'static str {
+    match denial {
+        Denial::TooManyInvalid => "1",
+        _ => "5",
+    }
+}
 
 /// What of a request an answer to it says.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +31,7 @@ pub(crate) fn denied(denial: Denial, policy: &AuthPolicy, asked: Asked<'_>) -> R
     let status = denial.status();
     let mut headers = Vec::new();
     if status == 503 {
-        headers.push(("retry-after".to_owned(), RETRY_AFTER.to_owned()));
+        headers.push(("retry-after".to_owned(), retry_after(denial).to_owned()));
         return problem(status, denial.description(), headers, asked.id);
     }
     if policy.jwt.is_some() {
@@ -75,7 +80,8 @@ fn error_code(denial: Denial) -> Option<&'static str> {
         | Denial::EarlyApiKey
         | Denial::ExpiredApiKey
         | Denial::WrongRoute
-        | Denial::KeysUnavailable => None,
+        | Denial::KeysUnavailable
+        | Denial::TooManyInvalid => None,
         Denial::SeveralTokens => Some("invalid_request"),
         Denial::MissingScope | Denial::MissingClaim => Some("insufficient_scope"),
         Denial::Malformed
@@ -205,6 +211,14 @@ mod tests {
         assert_eq!(reply.status, 503);
         assert!(challenges(&reply).is_empty());
         assert!(reply.headers.contains(&("retry-after".to_owned(), "5".to_owned())));
+    }
+
+    #[test]
+    fn a_token_that_was_not_verified_may_come_again_soon() {
+        let reply = denied(Denial::TooManyInvalid, &policy(true, true), asked("GET"));
+        assert_eq!(reply.status, 503);
+        assert!(challenges(&reply).is_empty());
+        assert!(reply.headers.contains(&("retry-after".to_owned(), "1".to_owned())));
     }
 
     #[test]

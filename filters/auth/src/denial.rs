@@ -23,6 +23,8 @@ pub(crate) enum Denial {
     KeysUnavailable,
     /// No key of the issuer made the signature.
     BadSignature,
+    /// Wrong signatures took all the time that they may take, so this one was not verified.
+    TooManyInvalid,
     /// No `exp`: a token that is good for ever cannot be taken back.
     NoExpiry,
     /// `exp` is over.
@@ -59,7 +61,7 @@ pub(crate) enum Denial {
 
 impl Denial {
     /// All of them.
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 27] = [
         Self::Missing,
         Self::SeveralTokens,
         Self::SeveralApiKeys,
@@ -70,6 +72,7 @@ impl Denial {
         Self::UnknownKey,
         Self::KeysUnavailable,
         Self::BadSignature,
+        Self::TooManyInvalid,
         Self::NoExpiry,
         Self::Expired,
         Self::NotYetValid,
@@ -92,7 +95,7 @@ impl Denial {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::MissingScope | Self::MissingClaim | Self::WrongRoute => 403,
-            Self::KeysUnavailable => 503,
+            Self::KeysUnavailable | Self::TooManyInvalid => 503,
             _ => 401,
         }
     }
@@ -110,6 +113,7 @@ impl Denial {
             Self::UnknownKey => "unknown_key",
             Self::KeysUnavailable => "keys_unavailable",
             Self::BadSignature => "bad_signature",
+            Self::TooManyInvalid => "too_many_invalid",
             Self::NoExpiry => "no_expiry",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
@@ -142,6 +146,7 @@ impl Denial {
             Self::UnknownKey => "The issuer has no key of the token's kid and alg.",
             Self::KeysUnavailable => "The keys of the token's issuer are not known yet.",
             Self::BadSignature => "The token's signature is wrong.",
+            Self::TooManyInvalid => "Too many invalid tokens came, so this one was not verified.",
             Self::NoExpiry => "The token has no exp.",
             Self::Expired => "The token has expired.",
             Self::NotYetValid => "The token is not valid yet.",

@@ -7,7 +7,12 @@ use ferrox_policy::{
 };
 use serde_json::Value;
 
-use crate::{denial::Denial, jws::Jws, keys::Key, verifier::Verifier};
+use crate::{
+    denial::Denial,
+    jws::Jws,
+    keys::Key,
+    verifier::{Exhausted, Verifier},
+};
 
 /// Most keys that are tried for a token that does not say which one it means: each try may cost a millisecond.
 const MOST_TRIES: usize = 4;
@@ -72,11 +77,10 @@ impl KeySet {
         if candidates.peek().is_none() {
             return Err(Denial::UnknownKey);
         }
-        let verifies =
-            |key: &Key| verifier.verifies(host, jws.algorithm, key, jws.signing_input, &jws.signature);
-        match candidates.take(MOST_TRIES).any(verifies) {
-            true => Ok(()),
-            false => Err(Denial::BadSignature),
+        match verifier.verify(host, jws, candidates.take(MOST_TRIES)) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Denial::BadSignature),
+            Err(Exhausted) => Err(Denial::TooManyInvalid),
         }
     }
 }

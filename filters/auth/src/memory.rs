@@ -50,12 +50,14 @@ struct Remembered {
     bytes: usize,
 }
 
-/// Two generations: what is asked for moves to the young one, and when that is full, what is left in the old one is forgotten.
+/// Good tokens and wrong ones, each kind by itself: a flood of wrong ones makes no good one be forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
-    generations: RefCell<Generations>,
+    good: RefCell<Generations>,
+    wrong: RefCell<Generations>,
 }
 
+/// Two generations: what is asked for moves to the young one, and when that is full, what is left in the old one is forgotten.
 #[derive(Debug, Default)]
 struct Generations {
     young: HashMap<TokenDigest, Remembered>,
@@ -66,21 +68,30 @@ struct Generations {
 impl Memory {
     /// Forgets everything: other keys may say something else.
     pub(crate) fn forget(&self) {
-        self.generations.take();
+        self.good.take();
+        self.wrong.take();
     }
 
-    /// What is remembered of a token; else what `verify` finds out, which is remembered. `now` is in seconds since 1970.
+    /// What is remembered of a token; else what `verify` finds out, which is remembered, unless it was not verified. `now` is
+    /// in seconds since 1970.
     pub(crate) fn of(&self, token: &[u8], now: f64, verify: impl FnOnce() -> Said) -> Said {
         let digest = Sha256::digest(token).into();
-        let remembered = self.generations.borrow_mut().take(&digest).filter(|known| now < known.until);
-        let known = remembered.unwrap_or_else(|| {
+        let known = self.take(&digest).filter(|known| now < known.until).unwrap_or_else(|| {
             let said = verify();
             let lasts = if said.is_ok() { VERIFIED_FOR } else { REFUSED_FOR };
             Remembered { said, until: now + lasts, bytes: token.len() }
         });
         let said = known.said.clone();
-        self.generations.borrow_mut().keep(digest, known);
+        match &said {
+            Ok(_) => self.good.borrow_mut().keep(digest, known),
+            Err(Denial::TooManyInvalid) => {}
+            Err(_) => self.wrong.borrow_mut().keep(digest, known),
+        }
         said
+    }
+
+    fn take(&self, digest: &TokenDigest) -> Option<Remembered> {
+        self.good.borrow_mut().take(digest).or_else(|| self.wrong.borrow_mut().take(digest))
     }
 }
 
@@ -153,6 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_verified_is_not_remembered() {
+        let memory = Memory::default();
+        let unverified = || Err(Denial::TooManyInvalid);
+        assert!(is_new(&memory, "a", NOW, unverified));
+        assert!(is_new(&memory, "a", NOW, right));
+    }
+
+    #[test]
+    fn a_flood_of_wrong_tokens_forgets_no_good_one() {
+        let memory = Memory::default();
+        is_new(&memory, "good", NOW, right);
+        for index in 0..3 * TOKENS {
+            is_new(&memory, &format!("flood {index}"), NOW, || Err(Denial::BadSignature));
+        }
+        assert!(!is_new(&memory, "good", NOW, right));
+        let wrong = memory.wrong.borrow();
+        assert!(wrong.young.len() + wrong.old.len() <= 2 * TOKENS);
+    }
+
+    #[test]
     fn a_flood_of_tokens_forgets_what_is_not_used() {
         let memory = Memory::default();
         for index in 0..3 * TOKENS {
@@ -160,7 +191,7 @@ mod tests {
             assert_eq!(is_new(&memory, "used", NOW, right), index == 0);
         }
         assert!(is_new(&memory, "flood 0", NOW, right));
-        let generations = memory.generations.borrow();
+        let generations = memory.good.borrow();
         assert!(generations.young.len() + generations.old.len() <= 2 * TOKENS);
     }
 
@@ -170,7 +201,7 @@ mod tests {
         for index in 0..400 {
             is_new(&memory, &format!("{index}{}", "x".repeat(8000)), NOW, right);
         }
-        let generations = memory.generations.borrow();
+        let generations = memory.good.borrow();
         let bytes =
             |of: &HashMap<TokenDigest, Remembered>| of.values().map(|known| known.bytes).sum::<usize>();
         assert!(bytes(&generations.young) <= BYTES && bytes(&generations.old) <= BYTES);

@@ -2,6 +2,10 @@
 //!
 //! Envoy offers it as a foreign function, which a build may lack or have otherwise. So each algorithm is tried at configure
 //! with a signature that is known to be good and with ones that are not, and what does not answer right is not asked again.
+//!
+//! Even Envoy takes half a millisecond for ES384. What wrong signatures may take in all is bounded (`budget`).
+
+mod budget;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ferrox_host::{Counter, Host, SignatureCheck};
@@ -9,7 +13,9 @@ use ferrox_policy::auth::Algorithm;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::keys::Key;
+use self::budget::Budget;
+pub(crate) use self::budget::Exhausted;
+use crate::{jws::Jws, keys::Key};
 
 /// Who verifies signatures.
 #[derive(Debug, Default)]
@@ -17,6 +23,7 @@ pub(crate) struct Verifier {
     /// What Envoy verifies. Its function has no parameters for PSS and none for Ed25519.
     by_envoy: Vec<Algorithm>,
     counters: Option<Counters>,
+    budget: Budget,
 }
 
 /// `ferrox.auth.signatures.by_envoy` and `ferrox.auth.signatures.in_wasm`: what was verified, good or not.
@@ -43,11 +50,34 @@ impl Verifier {
         let right = known.into_iter().filter(|known| known.is_answered_right(host).unwrap_or(false));
         let counter = |name: &str| host.counter(&format!("ferrox.auth.signatures.{name}"));
         let counters = Counters { by_envoy: counter("by_envoy"), in_wasm: counter("in_wasm") };
-        Self { by_envoy: right.map(|known| known.alg).collect(), counters: Some(counters) }
+        Self {
+            by_envoy: right.map(|known| known.alg).collect(),
+            counters: Some(counters),
+            budget: Budget::default(),
+        }
+    }
+
+    /// Whether one of these keys made a token's signature.
+    ///
+    /// # Errors
+    /// When wrong signatures have taken all the time that they may take: then this one is not verified.
+    pub(crate) fn verify<'k>(
+        &self,
+        host: &dyn Host,
+        jws: &Jws<'_>,
+        mut keys: impl Iterator<Item = &'k Key>,
+    ) -> Result<bool, Exhausted> {
+        let verifies = |key| self.verifies(host, jws.algorithm, key, jws.signing_input, &jws.signature);
+        let is_good = || keys.any(verifies);
+        match jws.algorithm {
+            // It takes less than to ask for the time.
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => Ok({ is_good }()),
+            _ => self.budget.spend(host, is_good),
+        }
     }
 
     /// Whether a key made a signature by an algorithm that it may be used for.
-    pub(crate) fn verifies(
+    fn verifies(
         &self,
         host: &dyn Host,
         algorithm: Algorithm,

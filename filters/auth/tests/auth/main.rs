@@ -7,6 +7,8 @@ mod configuration;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod floods;
+#[cfg(test)]
 mod gateway;
 #[cfg(test)]
 mod issuer;

@@ -43,6 +43,7 @@ type Verifier = Box<dyn Fn(&SignatureCheck<'_>) -> Option<bool>>;
 /// A host in memory. Like Envoy's it is shared, so every method takes `&self`.
 pub struct MockHost {
     now: Cell<SystemTime>,
+    clock_step: Cell<Duration>,
     properties: RefCell<HashMap<Vec<String>, Vec<u8>>>,
     request: RefCell<Vec<(String, Vec<u8>)>>,
     response: RefCell<Vec<(String, Vec<u8>)>>,
@@ -67,6 +68,7 @@ impl Default for MockHost {
         Self {
             // 2025-01-01: after anything that a test calls the past.
             now: Cell::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_735_689_600)),
+            clock_step: Cell::default(),
             properties: RefCell::default(),
             request: RefCell::default(),
             response: RefCell::default(),
@@ -143,6 +145,11 @@ impl MockHost {
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         self.now.set(self.now.get() + by);
+    }
+
+    /// From now on the clock goes on by this much each time that it is read; at first it stands.
+    pub fn set_clock_step(&self, step: Duration) {
+        self.clock_step.set(step);
     }
 
     /// Sets the clock, in seconds since 1970.
@@ -226,7 +233,7 @@ impl MockHost {
 
 impl Host for MockHost {
     fn now(&self) -> SystemTime {
-        self.now.get()
+        self.now.replace(self.now.get() + self.clock_step.get())
     }
 
     fn log(&self, _level: Level, message: &str) {
