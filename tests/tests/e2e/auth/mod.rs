@@ -2,6 +2,7 @@
 
 mod answers;
 mod api_keys;
+mod floods;
 mod forged;
 mod identity;
 mod keys;
