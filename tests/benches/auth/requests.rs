@@ -22,6 +22,8 @@ pub(crate) mod issuer;
 /// More tokens than auth remembers, which is two generations of 2,000 each or of 1 MiB: whoever brings them one after the other
 /// is never remembered.
 const FRESH: usize = 4_200;
+/// The same of wrong tokens, though auth remembers only those that it verified, perhaps one in ten.
+const WRONG: usize = 50_000;
 const KNOWN: usize = 20;
 
 /// The API key of the first consumer.
@@ -84,7 +86,7 @@ fn wrong_tokens(algorithm: &'static str) -> Result<Vec<String>, Failure> {
     let others = tokens(algorithm, "other", KNOWN)?;
     let header = json!({"alg": algorithm, "kid": algorithm});
     let (now, others) = (now()?, others.iter().filter_map(|token| token.rsplit('.').next()).cycle());
-    let wrong = others.take(FRESH).enumerate().map(|(number, signature)| {
+    let wrong = others.take(WRONG).enumerate().map(|(number, signature)| {
         format!("{}.{signature}", issuer::signing_input(&header, &claims(now, "wrong", number)))
     });
     Ok(wrong.collect())

@@ -74,10 +74,14 @@ impl Variant {
         Self { beside: Some(Beside { name, aim }), ..self }
     }
 
-    /// The status that the answer must have.
-    pub(crate) fn status(&self) -> u16 {
+    /// The statuses that the answer may have: auth verifies only so many wrong tokens, and refuses others unseen.
+    pub(crate) fn statuses(&self) -> &'static [u16] {
         let lets_all_pass = matches!(self.filter, Filter::None | Filter::Empty);
-        if lets_all_pass || self.brings.is_right() { 200 } else { 401 }
+        match (self.filter, self.brings) {
+            _ if lets_all_pass || self.brings.is_right() => &[200],
+            (Filter::Ferrox { .. }, Brings::WrongToken(_)) => &[401, 503],
+            _ => &[401],
+        }
     }
 }
 
