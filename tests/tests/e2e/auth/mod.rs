@@ -48,15 +48,15 @@ fn challenge(response: &Response) -> &str {
 struct Case {
     /// By which the access log knows it.
     name: String,
-    path: &'static str,
+    path: String,
     headers: Vec<(&'static str, String)>,
     /// Why it is refused; `None` if it passes.
     reason: Option<&'static str>,
 }
 
 impl Case {
-    fn new(name: &str, path: &'static str, reason: Option<&'static str>) -> Self {
-        Self { name: name.to_owned(), path, headers: Vec::new(), reason }
+    fn new(name: &str, path: &str, reason: Option<&'static str>) -> Self {
+        Self { name: name.to_owned(), path: path.to_owned(), headers: Vec::new(), reason }
     }
 
     fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -70,7 +70,7 @@ impl Case {
 
     /// Sends it over a connection of its own, so that it may meet any of Envoy's workers.
     async fn send(&self, gateway: &Gateway) -> Response {
-        let request = gateway.client().get(gateway.url(self.path)).header("connection", "close");
+        let request = gateway.client().get(gateway.url(&self.path)).header("connection", "close");
         let request = request.header("user-agent", &self.name);
         let headers = self.headers.iter();
         headers.fold(request, |request, (name, value)| request.header(*name, value)).send().await.unwrap()
@@ -79,16 +79,30 @@ impl Case {
     fn status(&self) -> u16 {
         match self.reason {
             None => 200,
-            Some("missing_scope" | "missing_claim") => 403,
+            Some("missing_scope" | "missing_claim" | "wrong_route") => 403,
             Some(_) => 401,
         }
     }
 }
 
+/// What was to be read when all was done.
+struct Judged {
+    /// All that Envoy logged.
+    log: String,
+    /// Headers and bodies of the refusals.
+    refusals: String,
+}
+
 /// Sends all, and reads in the access log and in the counters why those were refused that were. Ends Envoy.
-async fn assert_judged(gateway: &mut Gateway, cases: &[Case]) {
+async fn assert_judged(gateway: &mut Gateway, cases: &[Case]) -> Judged {
+    let mut refusals = String::new();
     for case in cases {
-        assert_eq!(case.send(gateway).await.status(), case.status(), "{}", case.name);
+        let answer = case.send(gateway).await;
+        assert_eq!(answer.status(), case.status(), "{}", case.name);
+        if case.reason.is_some() {
+            refusals += &format!("{:?}", answer.headers());
+            refusals += &answer.text().await.unwrap();
+        }
     }
     for case in cases {
         let Some(reason) = case.reason else { continue };
@@ -99,6 +113,7 @@ async fn assert_judged(gateway: &mut Gateway, cases: &[Case]) {
     for case in cases {
         assert_eq!(access_log::line(&log, &case.name)["auth"], json!(case.reason), "{}", case.name);
     }
+    Judged { log, refusals }
 }
 
 /// How many requests were refused for a reason.
