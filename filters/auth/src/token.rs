@@ -129,3 +129,6 @@ impl Providers {
         self.by_issuer.values().filter_map(|provider| provider.remote.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests;

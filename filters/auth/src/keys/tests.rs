@@ -2,23 +2,6 @@ use super::*;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::json;
 
-const JOE: &str =
-    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-const RSA_MODULUS: &str = concat!(
-    "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJ",
-    "PMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0",
-    "LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uD",
-    "Zlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2",
-    "PAcDTW9gb54h4FRWyuXpoQ"
-);
-const RSA_SIGNATURE: &str = concat!(
-    "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF",
-    "5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK",
-    "5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqt",
-    "FZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrB",
-    "p0igcN_IoypGlUPQGe77Rw"
-);
-
 #[derive(serde::Deserialize)]
 struct Vector {
     #[serde(rename = "alg")]
@@ -42,46 +25,21 @@ fn of_openssl() -> Vec<Vector> {
 
 /// The examples of RFC 7515 appendices A.1 to A.3 and RFC 8037 appendix A.4.
 fn of_the_rfcs() -> [Vector; 4] {
+    let examples: Value = serde_json::from_str(include_str!("../../tests/data/rfc-examples.json")).unwrap();
+    let example = |pointer: &str| examples.pointer(pointer).unwrap();
     [
-        Vector {
-            algorithm: Algorithm::Hs256,
-            jwk: json!({"kty": "oct", "k": concat!(
-                "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T",
-                "-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
-            )}),
-            message: format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{JOE}"),
-            signature: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned(),
-        },
-        Vector {
-            algorithm: Algorithm::Rs256,
-            jwk: json!({"kty": "RSA", "n": RSA_MODULUS, "e": "AQAB"}),
-            message: format!("eyJhbGciOiJSUzI1NiJ9.{JOE}"),
-            signature: RSA_SIGNATURE.to_owned(),
-        },
-        Vector {
-            algorithm: Algorithm::Es256,
-            jwk: json!({
-                "kty": "EC",
-                "crv": "P-256",
-                "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-                "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
-            }),
-            message: format!("eyJhbGciOiJFUzI1NiJ9.{JOE}"),
-            signature: String::from(concat!(
-                "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmX",
-                "FCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
-            )),
-        },
-        Vector {
-            algorithm: Algorithm::EdDsa,
-            jwk: json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
-            message: "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc".to_owned(),
-            signature: String::from(concat!(
-                "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6",
-                "dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
-            )),
-        },
+        (Algorithm::Hs256, "/rfc7515/a1/jwk", "/rfc7515/a1/token"),
+        (Algorithm::Rs256, "/rfc7515/a2/jwk", "/rfc7515/a2/token"),
+        (Algorithm::Es256, "/rfc7515/a3/jwk", "/rfc7515/a3/token"),
+        (Algorithm::EdDsa, "/rfc8037/a2", "/rfc8037/a4"),
     ]
+    .map(|(algorithm, jwk, token)| {
+        let mut jwk = example(jwk).clone();
+        let is_public = |member: &str| ["kty", "k", "n", "e", "crv", "x", "y"].contains(&member);
+        jwk.as_object_mut().unwrap().retain(|member, _| is_public(member));
+        let (message, signature) = example(token).as_str().unwrap().rsplit_once('.').unwrap();
+        Vector { algorithm, jwk, message: message.to_owned(), signature: signature.to_owned() }
+    })
 }
 
 fn jwk(algorithm: Algorithm) -> Value {

@@ -55,7 +55,7 @@ fn of_rfc_7515() -> [(Value, String); 3] {
     })
 }
 
-/// Signature and time are in order; then it shows that they are meant for nobody.
+/// Signature and time are in order, which `src/token/tests.rs` proves by itself; then it shows that they are meant for nobody.
 #[test]
 fn rfc_7515_a1_to_a3_are_signed_by_joe_and_meant_for_nobody() {
     for (key, token) in of_rfc_7515() {
