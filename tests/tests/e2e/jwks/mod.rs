@@ -1,8 +1,11 @@
 //! Keys of issuers that the control plane fetches.
 
+mod endless;
 mod failing;
 mod finding;
+mod read_only;
 mod rotating;
+mod tls;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
