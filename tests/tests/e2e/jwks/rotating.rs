@@ -1,6 +1,13 @@
 //! Keys that change.
 
-use ferrox_testbed::{gateway::GatewayOptions, tokens::Issuer, upstream::Upstream, wait::eventually};
+use std::time::Duration;
+
+use ferrox_testbed::{
+    gateway::GatewayOptions,
+    tokens::Issuer,
+    upstream::{Behaviour, Upstream},
+    wait::eventually,
+};
 
 use super::{Publisher, passes, start, status, token};
 use crate::rows;
@@ -79,6 +86,8 @@ async fn of_two_control_planes_one_fetches_and_both_serve_the_same() {
     let (upstream, publisher) = (Upstream::start_new("u").unwrap(), Publisher::new());
     let issuer = Issuer::es256("k").unwrap();
     publisher.keys(&[&issuer]);
+    // Long enough for the other to look meanwhile, more than once.
+    publisher.server.behave(Behaviour::Slow(Duration::from_secs(3)));
     let options = GatewayOptions { replica: true, ..GatewayOptions::default() };
     let gateway = start(&publisher.provider(), &upstream, options).await;
     passes(&gateway, &issuer, &rows::issuer("id")).await;
