@@ -5,9 +5,12 @@ mod algorithm;
 mod api_key;
 mod claims;
 mod config;
+mod consumer;
 mod place;
 mod policy;
+mod provider;
 mod remote_jwks;
+mod revocations;
 
 pub use self::{
     accept::{AcceptApiKey, AcceptJwt},
@@ -17,12 +20,13 @@ pub use self::{
         MAX_KEYS_IN_REPORT, MAX_TIME, Shape, Terms, USAGE_PATH, UsageReports,
     },
     claims::{ClaimPath, ClaimRule, ClaimTest, Scalar},
-    config::{
-        AuthConfig, Consumer, JwkSet, JwtProvider, MOST_KEYS, Revocations, RevokedSubject, RevokedToken,
-    },
+    config::AuthConfig,
+    consumer::Consumer,
     place::Place,
     policy::{AuthPolicy, ClaimHeader, MethodNeeds, Require, check_scope},
+    provider::{JwkSet, JwtProvider, MOST_KEYS},
     remote_jwks::{RemoteJwks, https_parts},
+    revocations::{Revocations, RevokedSubject, RevokedToken},
 };
 
 /// Name of the filter in Envoy's chain, and of its namespace in a route's metadata.
