@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use sqlx::{
     PgPool,
+    migrate::{Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -73,7 +74,30 @@ impl Store {
     pub async fn migrate(&self) -> Result<(), StoreError> {
         let mut migrator = sqlx::migrate!("../migrations");
         migrator.set_ignore_missing(true);
-        migrator.run(&self.pool).await.map_err(StoreError::Migrate)
+        // A migrator writes even where nothing is left to do, and a server that only reads can start without.
+        match self.is_migrated(&migrator).await {
+            Ok(true) => Ok(()),
+            Ok(false) => migrator.run(&self.pool).await.map_err(StoreError::Migrate),
+            Err(error) => Err(StoreError::Migrate(error.into())),
+        }
+    }
+
+    /// Whether all migrations ran, as they are now.
+    async fn is_migrated(&self, migrator: &Migrator) -> Result<bool, sqlx::Error> {
+        let table = "select to_regclass('_sqlx_migrations') is not null";
+        if !sqlx::query_scalar::<_, bool>(table).fetch_one(&self.pool).await? {
+            return Ok(false);
+        }
+        let ran: Vec<(i64, Vec<u8>, bool)> =
+            sqlx::query_as("select version, checksum, success from _sqlx_migrations")
+                .fetch_all(&self.pool)
+                .await?;
+        let has_run = |migration: &Migration| {
+            ran.iter().any(|(version, checksum, _)| {
+                *version == migration.version && *checksum == *migration.checksum
+            })
+        };
+        Ok(ran.iter().all(|(_, _, success)| *success) && migrator.iter().all(has_run))
     }
 
     /// Begins to listen for changes. A change after this is told, so listen first and read then.
