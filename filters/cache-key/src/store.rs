@@ -1,6 +1,6 @@
 //! Where the entries are: call-outs to the sidecar, and what a worker remembers of how they went.
 
-use std::{cell::Cell, time::Duration};
+use std::cell::Cell;
 
 use ferrox_host::{Call, CallId, CallOutcome, CallRefused, Host, Level};
 use ferrox_policy::sidecar::{CACHE_PATH, Sidecar, TTL_HEADER};
@@ -84,7 +84,7 @@ impl Store {
         body: &[u8],
     ) -> Result<CallId, CallRefused> {
         let path = format!("{CACHE_PATH}/{name}");
-        let timeout = Duration::from_millis(u64::from(self.sidecar.timeout_ms));
+        let timeout = self.sidecar.cache_timeout();
         let cluster = &self.sidecar.cluster;
         let call =
             host.call(&Call { cluster, method, authority: cluster, path: &path, headers, body, timeout });
@@ -117,12 +117,14 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use ferrox_host::{Headers, mock::MockHost};
 
     use super::*;
 
     fn store() -> Store {
-        Store::new(Sidecar { cluster: "sidecar".to_owned(), timeout_ms: 70 })
+        Store::new(Sidecar { cluster: "sidecar".to_owned(), timeout_ms: Some(70) })
     }
 
     fn answer(status: u16) -> CallOutcome {

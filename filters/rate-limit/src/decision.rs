@@ -29,6 +29,8 @@ pub(crate) enum Verdict<'r> {
 /// Why the store gave no decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum StoreFailure {
+    /// It failed before, and is left alone for now.
+    NotAsked,
     /// Envoy did not send the call.
     Refused,
     /// The call ended without an answer.
@@ -39,9 +41,17 @@ pub(crate) enum StoreFailure {
     Unreadable,
 }
 
+impl StoreFailure {
+    /// Whether it is the question that is wrong, and another may be answered.
+    pub(crate) fn is_of_question(self) -> bool {
+        matches!(self, Self::Status(400 | 413))
+    }
+}
+
 impl std::fmt::Display for StoreFailure {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            Self::NotAsked => formatter.write_str("it is not asked"),
             Self::Refused => formatter.write_str("the call was refused, is the cluster known and healthy?"),
             Self::Reset => formatter.write_str("the call was reset"),
             Self::Status(status) => write!(formatter, "the answer was {status}"),

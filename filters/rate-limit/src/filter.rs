@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io::Read, mem, rc::Rc};
 
-use ferrox_host::{CallId, CallOutcome, CallRefused, Flow, Host, Plugin, Side, Stream};
+use ferrox_host::{CallId, CallOutcome, Flow, Host, Plugin, Side, Stream};
 use ferrox_policy::{
     parse_from,
     rate_limit::{Limit, RateLimitConfig, Stage},
@@ -16,8 +16,8 @@ use crate::{
     local::LocalCounts,
     rules::{Found, RuleBook, Rules},
     stats::{Event, Stats},
-    store::Store,
-    under_way::{self, UnderWay},
+    store::{Asked, Store},
+    under_way::{self, Known, UnderWay},
 };
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ struct Limiter {
     store: Store,
     rules: RuleBook,
     local: RefCell<LocalCounts>,
-    stats: Stats,
+    stats: Rc<Stats>,
 }
 
 impl Plugin for RateLimit {
@@ -39,14 +39,15 @@ impl Plugin for RateLimit {
 
     fn configure(host: &dyn Host, configuration: impl Read) -> Result<Self, String> {
         let config: RateLimitConfig = parse_from(configuration).map_err(|invalid| invalid.to_string())?;
-        let store = Store::new(config.sidecar);
+        let stats = Rc::new(Stats::new(host, config.stage));
+        let store = Store::new(config.sidecar, Rc::clone(&stats));
         host.set_tick(store.period());
         Ok(Self(Rc::new(Limiter {
             stage: config.stage,
             store,
             rules: RuleBook::new(config.stage, config.policies),
             local: RefCell::new(LocalCounts::new(config.local_keys)),
-            stats: Stats::new(host, config.stage),
+            stats,
         })))
     }
 
@@ -56,6 +57,10 @@ impl Plugin for RateLimit {
 
     fn on_tick(&self, host: &dyn Host) {
         self.0.store.tick(host);
+    }
+
+    fn on_call(&self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
+        self.0.store.on_call(host, call, &outcome);
     }
 }
 
@@ -71,7 +76,7 @@ enum State {
     /// Nothing was asked.
     Idle,
     /// The request is paused until this call ends.
-    Waiting { call: CallId, question: Question },
+    Waiting { asked: Asked, question: Question },
     /// The request passed; its response is to tell how the limits stand.
     Passed(Announcement),
     /// Nothing is left to do.
@@ -105,19 +110,25 @@ impl Stream for RateLimitStream {
             }
         };
         self.under_way = UnderWay::asked(&question.request);
-        match self.limiter.store.ask(host, &question.request) {
-            Ok(call) => {
-                self.state = State::Waiting { call, question };
+        match self.limiter.store.ask(host, &question.request, question.rules.timeout) {
+            Ok(asked) => {
+                self.state = State::Waiting { asked, question };
                 Flow::Pause
             }
-            Err(CallRefused) => self.decide(host, &question, Err(StoreFailure::Refused)),
+            Err(failure) => {
+                if failure == StoreFailure::NotAsked {
+                    self.under_way.not_asked();
+                }
+                self.decide(host, &question, Err(failure))
+            }
         }
     }
 
     fn on_call(&mut self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
         match mem::replace(&mut self.state, State::Done) {
-            State::Waiting { call: awaited, question } if awaited == call => {
+            State::Waiting { asked, question } if asked.call == call => {
                 let answer = decision::read(&outcome, &question.request);
+                self.limiter.store.answered(host, asked, answer.as_ref().err().copied());
                 if self.decide(host, &question, answer) == Flow::Continue {
                     host.resume(Side::Request);
                 }
@@ -221,9 +232,10 @@ impl Limiter {
             return;
         }
         self.local.borrow_mut().end(under_way.checks());
-        match under_way.is_sure() {
-            true => self.store.end(host, &under_way.ends()),
-            false => self.store.end_later(host, &under_way.ends()),
+        match under_way.known() {
+            Known::Counted => self.store.end(host, &under_way.ends()),
+            Known::Nothing => self.store.end_later(host, &under_way.ends()),
+            Known::NotCounted => {}
         }
     }
 
@@ -234,12 +246,8 @@ impl Limiter {
         answer: Result<LimitsResponse, StoreFailure>,
     ) -> (Verdict<'q>, Event) {
         match answer {
-            Ok(response) => {
-                self.stats.store_answered(host);
-                decision::answered(&question.rules, response)
-            }
-            Err(failure) => {
-                self.stats.store_failed(host, failure);
+            Ok(response) => decision::answered(&question.rules, response),
+            Err(_counted) => {
                 let count = |checks: &[LimitCheck]| self.local.borrow_mut().count(host.now(), checks);
                 decision::unanswered(&question.rules, &question.request, count)
             }

@@ -11,7 +11,7 @@
 //! * `decision`: what becomes of a request. Pure.
 //! * `local`: the counts of this worker, for when the store does not answer.
 //! * `under_way`: requests that count until they end.
-//! * `store`: what is sent to the sidecar.
+//! * `store`: what is sent to the sidecar, and whether anything is.
 //! * `answer`: what the client is told.
 //! * `stats`: what the operator is told.
 //! * `filter`: the shell between Envoy and these.

@@ -1,6 +1,6 @@
 //! The limits of a request, from its route or from the configuration.
 
-use std::{convert::Infallible, rc::Rc};
+use std::{convert::Infallible, rc::Rc, time::Duration};
 
 use ferrox_host::{Host, Level, PolicyCache, Side};
 use ferrox_policy::{
@@ -20,13 +20,16 @@ pub(crate) struct Rules {
     pub(crate) limits: Vec<Limit>,
     /// The value of `ratelimit-policy`, which is the same for every request.
     pub(crate) announced: String,
+    /// Longest wait for a decision, if not the configuration's.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Rules {
     /// The part of a policy that a stage decides.
     pub(crate) fn of(policy: &RateLimitPolicy, stage: Stage) -> Self {
         let limits = policy.at(stage).map(|policy| policy.limits).unwrap_or_default();
-        Self { announced: answer::policy_value(&limits), limits }
+        let timeout = policy.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        Self { announced: answer::policy_value(&limits), limits, timeout }
     }
 }
 

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use ferrox_host::{Counter, Host, Level};
+use ferrox_host::{Counter, Gauge, Host, Level};
 use ferrox_policy::rate_limit::Stage;
 
-use crate::decision::StoreFailure;
+use crate::{decision::StoreFailure, store::Turn};
 
 /// What can happen to a request with limits. Exactly one of them does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,9 @@ struct Counters {
     policy_invalid: Counter,
     identity_unreadable: Counter,
     reported: Counter,
+    short_circuited: Counter,
+    breaker_opened: Counter,
+    breaker_closed: Counter,
 }
 
 /// How long the store must not have failed to be called back, so that a store that fails now and then fills no log.
@@ -67,6 +70,7 @@ const QUIET: Duration = Duration::from_secs(10);
 pub(crate) struct Stats {
     stage: Stage,
     counters: Counters,
+    breaker_open: Gauge,
     /// When the store failed last; `None` while it is well.
     failed: Cell<Option<SystemTime>>,
 }
@@ -87,8 +91,14 @@ impl Stats {
             policy_invalid: counter(Event::PolicyInvalid.name()),
             identity_unreadable: counter("identity_unreadable"),
             reported: counter("reported"),
+            short_circuited: counter("short_circuited"),
+            breaker_opened: counter("breaker_opened"),
+            breaker_closed: counter("breaker_closed"),
         };
-        Self { stage, counters, failed: Cell::new(None) }
+        let breaker_open = host.gauge(&format!("{}.breaker_open", stage.filter()));
+        // Of a VM that is gone it may have stayed.
+        host.set_gauge(breaker_open, 0);
+        Self { stage, counters, breaker_open, failed: Cell::new(None) }
     }
 
     /// Counts what happened to a request.
@@ -112,6 +122,31 @@ impl Stats {
     /// Counts a request that a limit would have refused if it were not only reported.
     pub(crate) fn reported(&self, host: &dyn Host) {
         host.count(self.counters.reported);
+    }
+
+    /// Counts a request about which the store was not asked, since it fails.
+    pub(crate) fn short_circuited(&self, host: &dyn Host) {
+        host.count(self.counters.short_circuited);
+    }
+
+    /// The breaker opened or closed.
+    pub(crate) fn turned(&self, host: &dyn Host, turn: Turn) {
+        let (counter, what) = match turn {
+            Turn::Opened => {
+                (self.counters.breaker_opened, "the store is not asked any more until a probe is answered")
+            }
+            Turn::Closed => (self.counters.breaker_closed, "the store answered a probe and is asked again"),
+        };
+        host.count(counter);
+        host.set_gauge(self.breaker_open, u64::from(turn == Turn::Opened));
+        host.log(Level::Warn, &format!("{}: {what}", self.stage.filter()));
+    }
+
+    /// Says again that the breaker is open: all workers write one gauge, and one that closed may have been the last.
+    pub(crate) fn breaker_is(&self, host: &dyn Host, open: bool) {
+        if open {
+            host.set_gauge(self.breaker_open, 1);
+        }
     }
 
     /// The store failed.

@@ -15,20 +15,36 @@ pub(crate) fn lease(host: &dyn Host, algorithm: Algorithm) -> Option<String> {
 #[derive(Debug, Default)]
 pub(crate) struct UnderWay {
     checks: Vec<LimitCheck>,
-    /// Whether the store said so. Until then nobody knows, also when its answer does not come.
-    sure: bool,
+    known: Known,
+}
+
+/// What is known of whether the store counts it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It was asked. Until its answer nobody knows, also when that does not come.
+    #[default]
+    Nothing,
+    /// It said that it does.
+    Counted,
+    /// It was not even asked.
+    NotCounted,
 }
 
 impl UnderWay {
     /// Of a request about which this is asked.
     pub(crate) fn asked(request: &LimitsRequest) -> Self {
         let checks = request.limits.iter().filter(|check| check.lease.is_some()).cloned().collect();
-        Self { checks, sure: false }
+        Self { checks, known: Known::Nothing }
+    }
+
+    /// The store was not asked.
+    pub(crate) fn not_asked(&mut self) {
+        self.known = Known::NotCounted;
     }
 
     /// The store answered whether the request may pass, and so whether it counted.
     pub(crate) fn answered(&mut self, allowed: bool) {
-        self.sure = true;
+        self.known = Known::Counted;
         if !allowed {
             self.checks.clear();
         }
@@ -39,9 +55,9 @@ impl UnderWay {
         &self.checks
     }
 
-    /// Whether they surely do.
-    pub(crate) fn is_sure(&self) -> bool {
-        self.sure
+    /// Whether the store counts it.
+    pub(crate) fn known(&self) -> Known {
+        self.known
     }
 
     /// What the store is told of the end.

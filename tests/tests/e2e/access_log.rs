@@ -41,7 +41,7 @@ fn assert_says(line: &Value, expected: &Value) {
 async fn a_line_says_who_asked_what_was_decided_and_who_answered() {
     let upstream = Upstream::start_new("u").unwrap();
     let mut down = Upstream::start_new("down").unwrap();
-    let limit = json!({"limits": [{"name": "burst", "by": "address", "requests": 1, "window_seconds": 600}]});
+    let limit = json!({"timeout_ms": 1_000, "limits": [{"name": "burst", "by": "address", "requests": 1, "window_seconds": 600}]});
     let rows = [
         rows::upstream(&upstream),
         rows::upstream(&down),

@@ -31,8 +31,6 @@ pub(super) fn chain() -> [&'static str; 4] {
     [Stage::Address.filter(), auth::FILTER, Stage::Identity.filter(), cache::FILTER]
 }
 
-/// Longest wait for the sidecar in milliseconds, until it can be configured.
-const SIDECAR_TIMEOUT_MS: u32 = 100;
 /// Keys that a worker remembers for limits without a store.
 const LOCAL_KEYS: usize = 10_000;
 
@@ -63,7 +61,7 @@ pub(super) fn auth(config: &AuthConfig, settings: &Settings) -> TypedExtensionCo
 }
 
 fn sidecar() -> Sidecar {
-    Sidecar { cluster: SIDECAR_CLUSTER.to_owned(), timeout_ms: SIDECAR_TIMEOUT_MS }
+    Sidecar { cluster: SIDECAR_CLUSTER.to_owned(), timeout_ms: None }
 }
 
 fn filter(name: &str, code: &Path, config: &impl Serialize) -> TypedExtensionConfig {

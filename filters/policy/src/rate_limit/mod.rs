@@ -22,6 +22,10 @@ use crate::{
 pub struct RateLimitPolicy {
     /// 1 to 8 limits with unique names.
     pub limits: Vec<Limit>,
+    /// Longest wait for a decision in milliseconds, after which each limit does what its `on_store_failure` says: 1 to 1,000.
+    /// Default: the filter's `sidecar.timeout_ms`, which is 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
 }
 
 /// Where in the chain an instance of the filter stands. What is cheap and rejects comes first.
@@ -54,7 +58,7 @@ impl RateLimitPolicy {
     #[must_use]
     pub fn at(&self, stage: Stage) -> Option<Self> {
         let limits: Vec<_> = self.limits.iter().filter(|limit| limit.stage() == stage).cloned().collect();
-        (!limits.is_empty()).then_some(Self { limits })
+        (!limits.is_empty()).then_some(Self { limits, ..*self })
     }
 }
 
@@ -62,6 +66,9 @@ impl Check for RateLimitPolicy {
     fn check(&self) -> Result<(), Invalid> {
         if self.limits.is_empty() || self.limits.len() > 8 {
             return Err(Invalid::new("limits", "needs 1 to 8 limits"));
+        }
+        if self.timeout_ms.is_some_and(|ms| !(1..=1_000).contains(&ms)) {
+            return Err(Invalid::new("timeout_ms", "must be 1 to 1000"));
         }
         check_each("limits", &self.limits)?;
         for (index, limit) in self.limits.iter().enumerate() {
@@ -89,6 +96,21 @@ mod tests {
     #[test]
     fn a_policy_without_limits_is_refused() {
         assert!(refusal(json!([])).starts_with("limits: needs"));
+    }
+
+    #[test]
+    fn nobody_waits_longer_than_a_second_for_a_decision() {
+        let policy = |timeout_ms: u32| {
+            let limit = json!({"name": "n", "by": "address", "requests": 1, "window_seconds": 1});
+            parse::<RateLimitPolicy>(
+                json!({"limits": [limit], "timeout_ms": timeout_ms}).to_string().as_bytes(),
+            )
+        };
+        for wrong in [0, 1_001] {
+            assert_eq!(policy(wrong).unwrap_err().to_string(), "timeout_ms: must be 1 to 1000");
+        }
+        let longest = policy(1_000).unwrap();
+        assert_eq!(longest.at(Stage::Address).unwrap().timeout_ms, Some(1_000));
     }
 
     #[test]

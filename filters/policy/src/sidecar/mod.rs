@@ -16,6 +16,8 @@ mod address;
 pub mod judge;
 mod limits;
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, InvalidAddress};
@@ -44,13 +46,28 @@ pub const LONGEST_TIMEOUT_MS: u32 = 10_000;
 pub struct Sidecar {
     /// Name of the Envoy cluster that leads to it.
     pub cluster: String,
-    /// Longest wait for an answer in milliseconds: 1 to 10,000. Default: 100.
-    #[serde(default = "default_timeout_ms")]
-    pub timeout_ms: u32,
+    /// Longest wait for an answer in milliseconds: 1 to 10,000. Default: 20 for a decision on limits, for which every request waits,
+    /// and 100 for an entry of the cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u32>,
 }
 
-fn default_timeout_ms() -> u32 {
-    100
+impl Sidecar {
+    /// Longest wait for a decision on limits.
+    #[must_use]
+    pub fn limits_timeout(&self) -> Duration {
+        self.timeout_or(20)
+    }
+
+    /// Longest wait for an entry of the cache.
+    #[must_use]
+    pub fn cache_timeout(&self) -> Duration {
+        self.timeout_or(100)
+    }
+
+    fn timeout_or(&self, default_ms: u32) -> Duration {
+        Duration::from_millis(self.timeout_ms.unwrap_or(default_ms).into())
+    }
 }
 
 impl Check for Sidecar {
@@ -59,7 +76,7 @@ impl Check for Sidecar {
             return Err(Invalid::new("cluster", "must not be empty"));
         }
         // Zero would mean no time-out to Envoy.
-        if !(1..=10_000).contains(&self.timeout_ms) {
+        if self.timeout_ms.is_some_and(|ms| !(1..=10_000).contains(&ms)) {
             return Err(Invalid::new("timeout_ms", "must be 1 to 10000"));
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::{
 /// Two requests of an address.
 fn two_of_an_address() -> String {
     let limit = json!({"name": "two", "by": "address", "requests": 2, "window_seconds": 600});
-    rows::policy("r", "rate_limit", &json!({"limits": [limit]}))
+    rows::policy("r", "rate_limit", &json!({"timeout_ms": 1_000, "limits": [limit]}))
 }
 
 /// The status of the answer to a request with this `X-Forwarded-For`.

@@ -1,6 +1,7 @@
 //! How much may pass.
 
 mod algorithms;
+mod breaking;
 mod counting;
 mod local;
 mod under_way;
@@ -12,8 +13,11 @@ use serde_json::{Value, json};
 
 use crate::rows;
 
+/// As long as may be: on a machine that is busy, a decision can take longer than a client should wait.
+const PATIENT_MS: u32 = 1_000;
+
 fn limit(by: &str, requests: u64, on_store_failure: &str) -> Value {
-    json!({"limits": [{
+    json!({"timeout_ms": PATIENT_MS, "limits": [{
         "name": "burst", "by": by, "requests": requests, "window_seconds": 600, "on_store_failure": on_store_failure,
     }]})
 }
@@ -25,7 +29,7 @@ fn limited(route: &str, limits: &[Value]) -> String {
         limit["window_seconds"] = json!(600);
         limit
     });
-    let policy = json!({"limits": limits.collect::<Vec<_>>()});
+    let policy = json!({"timeout_ms": PATIENT_MS, "limits": limits.collect::<Vec<_>>()});
     rows::route(route, "u") + &rows::policy(route, "rate_limit", &policy)
 }
 
@@ -35,6 +39,14 @@ async fn statuses(gateway: &Gateway, path: &str, times: usize) -> Vec<u16> {
         statuses.push(gateway.get(path).await.unwrap().status().as_u16());
     }
     statuses
+}
+
+/// How many decisions the sidecar made.
+async fn decisions(gateway: &Gateway) -> u64 {
+    let url = gateway.sidecar.url("/metrics");
+    let metrics = gateway.client().get(url).send().await.unwrap().text().await.unwrap();
+    let lines = metrics.lines().filter(|line| line.starts_with("ferrox_sidecar_limit_decisions_total{"));
+    lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> &'r str {

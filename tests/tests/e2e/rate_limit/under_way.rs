@@ -4,7 +4,7 @@ use ferrox_testbed::{gateway::Gateway, upstream::Upstream, wait::eventually};
 use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinHandle};
 
-use super::{header, limited, statuses};
+use super::{decisions, header, limited, statuses};
 use crate::{
     rows,
     wire::{Answer, exchange, get},
@@ -30,14 +30,6 @@ async fn hold(gateway: &Gateway, upstream: &Upstream) -> JoinHandle<Option<Answe
     let request = tokio::spawn(async { exchange(stream, get(HELD, "gateway", &[]).as_bytes()).await });
     eventually("the upstream holds it", async || upstream.requests(HELD) > before).await.unwrap();
     request
-}
-
-/// How many decisions the sidecar made.
-async fn decisions(gateway: &Gateway) -> u64 {
-    let url = gateway.sidecar.url("/metrics");
-    let metrics = gateway.client().get(url).send().await.unwrap().text().await.unwrap();
-    let lines = metrics.lines().filter(|line| line.starts_with("ferrox_sidecar_limit_decisions_total{"));
-    lines.map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
