@@ -84,6 +84,13 @@ pub(crate) fn answered(rules: &Rules, response: LimitsResponse) -> (Verdict<'_>,
     (verdict(rules.limits.iter(), response), event)
 }
 
+/// Refuses by what is known of the limits, in their order.
+pub(crate) fn refused(rules: &Rules, states: Vec<Option<LimitState>>) -> (Verdict<'_>, Event) {
+    let known = rules.limits.iter().zip(states);
+    let counted = known.filter_map(|(limit, state)| Some(Counted { limit, state: state? })).collect();
+    (Verdict::Exceeded(counted), Event::Denied)
+}
+
 /// Decides without the store, limit by limit. `count_locally` counts against the limits that want it.
 pub(crate) fn unanswered<'r>(
     rules: &'r Rules,

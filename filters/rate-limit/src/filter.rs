@@ -1,6 +1,6 @@
 //! The shell between Envoy and the decision.
 
-use std::{cell::RefCell, io::Read, mem, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, io::Read, mem, rc::Rc};
 
 use ferrox_host::{CallId, CallOutcome, Flow, Host, Plugin, Side, Stream};
 use ferrox_policy::{
@@ -13,6 +13,8 @@ use crate::{
     answer,
     decision::{self, StoreFailure, Verdict},
     keys::{self, Client},
+    known::{self, KnownOver},
+    leases::Leases,
     local::LocalCounts,
     rules::{Found, RuleBook, Rules},
     stats::{Event, Stats},
@@ -20,6 +22,7 @@ use crate::{
     under_way::{self, Known, UnderWay},
 };
 
+mod leasing;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +33,10 @@ struct Limiter {
     stage: Stage,
     store: Store,
     rules: RuleBook,
+    known: RefCell<KnownOver>,
+    leases: RefCell<Leases>,
+    /// Takes that are under way.
+    takes: RefCell<HashMap<CallId, (Asked, LimitsRequest)>>,
     local: RefCell<LocalCounts>,
     stats: Rc<Stats>,
 }
@@ -46,6 +53,9 @@ impl Plugin for RateLimit {
             stage: config.stage,
             store,
             rules: RuleBook::new(config.stage, config.policies),
+            known: RefCell::new(KnownOver::new(config.known_keys)),
+            leases: RefCell::new(Leases::new(config.known_keys)),
+            takes: RefCell::default(),
             local: RefCell::new(LocalCounts::new(config.local_keys)),
             stats,
         })))
@@ -57,10 +67,12 @@ impl Plugin for RateLimit {
 
     fn on_tick(&self, host: &dyn Host) {
         self.0.store.tick(host);
+        self.0.lease(host);
     }
 
     fn on_call(&self, host: &dyn Host, call: CallId, outcome: CallOutcome) {
         self.0.store.on_call(host, call, &outcome);
+        self.0.leased(host, call, &outcome);
     }
 }
 
@@ -109,6 +121,16 @@ impl Stream for RateLimitStream {
                 return Flow::Pause;
             }
         };
+        if let Some(states) = self.limiter.covered(host, &question) {
+            self.limiter.stats.leased(host);
+            let response = LimitsResponse { allowed: true, limits: states };
+            return self.conclude(host, &question.rules, decision::answered(&question.rules, response));
+        }
+        let known = self.limiter.known.borrow_mut().refused(host.now(), &question.request.limits);
+        if let Some(states) = known {
+            self.limiter.stats.denied_known(host);
+            return self.conclude(host, &question.rules, decision::refused(&question.rules, states));
+        }
         self.under_way = UnderWay::asked(&question.request);
         match self.limiter.store.ask(host, &question.request, question.rules.timeout) {
             Ok(asked) => {
@@ -129,6 +151,9 @@ impl Stream for RateLimitStream {
             State::Waiting { asked, question } if asked.call == call => {
                 let answer = decision::read(&outcome, &question.request);
                 self.limiter.store.answered(host, asked, answer.as_ref().err().copied());
+                if let Ok(response) = &answer {
+                    self.limiter.learn(asked, &question, response);
+                }
                 if self.decide(host, &question, answer) == Flow::Continue {
                     host.resume(Side::Request);
                 }
@@ -167,7 +192,16 @@ impl RateLimitStream {
         if let Ok(response) = &answer {
             self.under_way.answered(response.allowed);
         }
-        let (verdict, event) = self.limiter.verdict(host, question, answer);
+        let verdict = self.limiter.verdict(host, question, answer);
+        self.conclude(host, &question.rules, verdict)
+    }
+
+    fn conclude(
+        &mut self,
+        host: &dyn Host,
+        rules: &Rc<Rules>,
+        (verdict, event): (Verdict<'_>, Event),
+    ) -> Flow {
         self.limiter.stats.count(host, event);
         self.limiter.note(host, &answer::outcome(event, &verdict));
         if let Verdict::Passed(counted) | Verdict::Exceeded(counted) = &verdict
@@ -178,10 +212,10 @@ impl RateLimitStream {
         let reply = match verdict {
             Verdict::Passed(counted) => {
                 let state = answer::state_value(&counted);
-                self.state = State::Passed(Announcement { rules: Rc::clone(&question.rules), state });
+                self.state = State::Passed(Announcement { rules: Rc::clone(rules), state });
                 return Flow::Continue;
             }
-            Verdict::Exceeded(counted) => answer::exceeded(&question.rules, &counted),
+            Verdict::Exceeded(counted) => answer::exceeded(rules, &counted),
             Verdict::Unavailable => answer::unavailable(),
         };
         self.state = State::Done;
@@ -205,7 +239,7 @@ impl Limiter {
         }
         let check = |limit: &Limit| LimitCheck {
             algorithm: limit.algorithm,
-            burst: limit.burst,
+            burst: limit.store_burst(),
             cost: limit.cost,
             report_only: limit.report_only,
             count_denied: limit.count_denied,
@@ -219,6 +253,11 @@ impl Limiter {
         let request =
             LimitsRequest { limits: rules.limits.iter().map(check).collect(), ..LimitsRequest::default() };
         Ok(Some(Question { rules, request }))
+    }
+
+    fn learn(&self, asked: Asked, question: &Question, response: &LimitsResponse) {
+        let longest = if question.rules.are_leased() { known::LONGEST_LEASED } else { known::LONGEST };
+        self.known.borrow_mut().learn(asked.at, &question.request.limits, response, longest);
     }
 
     /// For the access log.

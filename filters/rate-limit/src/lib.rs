@@ -8,6 +8,8 @@
 //!
 //! * `rules`: the limits of a request, from its route or from the configuration.
 //! * `keys`: what a limit counts under.
+//! * `known`: what is over its limit for some time, so that nobody is asked.
+//! * `leases`: tokens that are given out without a question.
 //! * `decision`: what becomes of a request. Pure.
 //! * `local`: the counts of this worker, for when the store does not answer.
 //! * `under_way`: requests that count until they end.
@@ -20,6 +22,8 @@ mod answer;
 mod decision;
 mod filter;
 mod keys;
+mod known;
+mod leases;
 mod local;
 mod rules;
 mod stats;

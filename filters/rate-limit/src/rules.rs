@@ -8,7 +8,7 @@ use ferrox_policy::{
     key::Key,
     parse,
     placement::{self, Placed, Placement},
-    rate_limit::{Limit, RateLimitPolicy, Stage},
+    rate_limit::{Limit, Mode, RateLimitPolicy, Stage},
 };
 
 use crate::{answer, keys};
@@ -30,6 +30,11 @@ impl Rules {
         let limits = policy.at(stage).map(|policy| policy.limits).unwrap_or_default();
         let timeout = policy.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
         Self { announced: answer::policy_value(&limits), limits, timeout }
+    }
+
+    /// Whether a request can pass by tokens that the worker holds.
+    pub(crate) fn are_leased(&self) -> bool {
+        self.limits.iter().all(|limit| limit.mode == Mode::Leased)
     }
 }
 

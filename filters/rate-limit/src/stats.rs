@@ -57,6 +57,8 @@ struct Counters {
     policy_invalid: Counter,
     identity_unreadable: Counter,
     reported: Counter,
+    denied_known: Counter,
+    leased: Counter,
     short_circuited: Counter,
     breaker_opened: Counter,
     breaker_closed: Counter,
@@ -91,6 +93,8 @@ impl Stats {
             policy_invalid: counter(Event::PolicyInvalid.name()),
             identity_unreadable: counter("identity_unreadable"),
             reported: counter("reported"),
+            denied_known: counter("denied_known"),
+            leased: counter("leased"),
             short_circuited: counter("short_circuited"),
             breaker_opened: counter("breaker_opened"),
             breaker_closed: counter("breaker_closed"),
@@ -122,6 +126,16 @@ impl Stats {
     /// Counts a request that a limit would have refused if it were not only reported.
     pub(crate) fn reported(&self, host: &dyn Host) {
         host.count(self.counters.reported);
+    }
+
+    /// Counts a request that was refused without a question, since a limit was known to be over.
+    pub(crate) fn denied_known(&self, host: &dyn Host) {
+        host.count(self.counters.denied_known);
+    }
+
+    /// Counts a request that passed without a question, by tokens of this worker.
+    pub(crate) fn leased(&self, host: &dyn Host) {
+        host.count(self.counters.leased);
     }
 
     /// Counts a request about which the store was not asked, since it fails.

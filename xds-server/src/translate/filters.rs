@@ -33,6 +33,8 @@ pub(super) fn chain() -> [&'static str; 4] {
 
 /// Keys that a worker remembers for limits without a store.
 const LOCAL_KEYS: usize = 10_000;
+/// Keys that a worker knows to be over a limit.
+const KNOWN_KEYS: usize = 10_000;
 
 /// The configuration of each filter of the chain but the auth filter.
 pub(super) fn all_but_auth(settings: &Settings) -> Vec<TypedExtensionConfig> {
@@ -42,6 +44,7 @@ pub(super) fn all_but_auth(settings: &Settings) -> Vec<TypedExtensionConfig> {
             stage,
             sidecar: sidecar(),
             local_keys: LOCAL_KEYS,
+            known_keys: KNOWN_KEYS,
             policies: Placement::default(),
         };
         filter(stage.filter(), &dir.join("ferrox_rate_limit.wasm"), &config)

@@ -18,6 +18,10 @@ pub struct RateLimitConfig {
     /// all in use, the requests of further keys are refused.
     #[serde(default = "default_local_keys")]
     pub local_keys: usize,
+    /// How many keys a worker remembers that are over a limit, so as to refuse their requests without asking, and as
+    /// many of which it holds tokens, with `mode: leased`: 0, none, to 1,000,000. Default: 10,000.
+    #[serde(default = "default_known_keys")]
+    pub known_keys: usize,
     /// Policies for requests whose route carries none, where there is no Ferrox control plane.
     #[serde(default)]
     pub policies: Placement<RateLimitPolicy>,
@@ -27,11 +31,18 @@ fn default_local_keys() -> usize {
     10_000
 }
 
+fn default_known_keys() -> usize {
+    10_000
+}
+
 impl Check for RateLimitConfig {
     fn check(&self) -> Result<(), Invalid> {
         self.sidecar.check().map_err(|invalid| invalid.within("sidecar"))?;
         if !(1..=1_000_000).contains(&self.local_keys) {
             return Err(Invalid::new("local_keys", "must be 1 to 1000000"));
+        }
+        if self.known_keys > 1_000_000 {
+            return Err(Invalid::new("known_keys", "must be 0 to 1000000"));
         }
         self.policies.check().map_err(|invalid| invalid.within("policies"))
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Stage;
+use super::{Mode, Stage};
 use crate::{Check, Invalid};
 
 /// So many requests in so much time, or so many at once.
@@ -25,6 +25,9 @@ pub struct Limit {
     /// Of `token_bucket`, how many requests may come at once: 1 to 1,000,000,000. Default: as many as in a window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<u64>,
+    /// Whether each request is decided by the shared count, or by tokens that a worker took from it. Default: `exact`.
+    #[serde(default, skip_serializing_if = "Mode::is_exact")]
+    pub mode: Mode,
     /// How many bits of an IPv4 address tell clients apart, of `by: address`: 1 to 32. Default: 32.
     #[serde(default = "ipv4_bits", skip_serializing_if = "is_ipv4_bits")]
     pub ipv4_bits: u8,
@@ -171,6 +174,7 @@ impl Check for Limit {
             return Err(Invalid::new("window_seconds", format!("must be 1 to {LONGEST_WINDOW} (31 days)")));
         }
         self.check_algorithm()?;
+        self.check_mode()?;
         self.check_address()?;
         check_range("local_percent", self.local_percent.into(), 100)
     }

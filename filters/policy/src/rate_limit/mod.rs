@@ -2,12 +2,14 @@
 
 mod config;
 mod limit;
+mod mode;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     config::RateLimitConfig,
     limit::{Algorithm, By, Limit, OnStoreFailure},
+    mode::Mode,
 };
 use crate::{
     Invalid,

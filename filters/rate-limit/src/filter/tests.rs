@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 mod algorithms;
 mod breaking;
 mod ends;
+mod known;
+mod leasing;
 
 const REQUEST: &[(&str, &str)] = &[(":method", "GET"), (":authority", "api.test"), (":path", "/a/1")];
 

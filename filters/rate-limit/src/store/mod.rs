@@ -6,11 +6,14 @@ mod ends;
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use ferrox_host::{Call, CallId, CallOutcome, CallRefused, Host, Level};
-use ferrox_policy::sidecar::{LIMITS_PATH, LimitsRequest, RETURN_PATH, Return, ReturnRequest, Sidecar};
+use ferrox_policy::{
+    key::Key,
+    sidecar::{LIMITS_PATH, LimitCheck, LimitsRequest, RETURN_PATH, Return, ReturnRequest, Sidecar},
+};
 
 pub(crate) use self::breaker::Turn;
 use self::{
@@ -22,7 +25,7 @@ use crate::{decision::StoreFailure, stats::Stats};
 /// Shortest time after which an end is told whose beginning the store may not have seen yet.
 const LATER: Duration = Duration::from_secs(1);
 /// Longest wait where no request waits.
-const UNHURRIED: Duration = Duration::from_secs(1);
+pub(crate) const UNHURRIED: Duration = Duration::from_secs(1);
 /// How many ends the store takes at once.
 const AT_ONCE: usize = 64;
 
@@ -34,7 +37,7 @@ pub(crate) struct Store {
     stats: Rc<Stats>,
     breaker: RefCell<Breaker>,
     ends: RefCell<Ends>,
-    /// The ends that were told as a probe.
+    /// The probe of a tick.
     probe: Cell<Option<CallId>>,
 }
 
@@ -42,6 +45,7 @@ pub(crate) struct Store {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     pub(crate) call: CallId,
+    pub(crate) at: SystemTime,
     leave: Leave,
 }
 
@@ -72,9 +76,8 @@ impl Store {
             self.stats.short_circuited(host);
             return Err(StoreFailure::NotAsked);
         };
-        // A struct of strings and numbers always serializes.
-        match self.post(host, LIMITS_PATH, &serde_json::to_vec(request).unwrap_or_default(), timeout) {
-            Ok(call) => Ok(Asked { call, leave }),
+        match self.send(host, request, timeout) {
+            Ok(call) => Ok(Asked { call, at: host.now(), leave }),
             Err(CallRefused) => {
                 self.heard(host, leave, Some(StoreFailure::Refused));
                 Err(StoreFailure::Refused)
@@ -93,11 +96,21 @@ impl Store {
             self.probe.set(None);
             let failure = match outcome {
                 CallOutcome::Reset => Some(StoreFailure::Reset),
-                CallOutcome::Answered { status: 204, .. } => None,
+                CallOutcome::Answered { status: 200 | 204, .. } => None,
                 CallOutcome::Answered { status, .. } => Some(StoreFailure::Status(*status)),
             };
             self.heard(host, Leave::Probe, failure);
         }
+    }
+
+    /// Whether it fails, and is not to be asked.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.breaker.borrow().is_open()
+    }
+
+    /// Gives back tokens. What gets lost counts until its window ends.
+    pub(crate) fn give_back(&self, host: &dyn Host, returns: &[Return]) {
+        returns.chunks(AT_ONCE).for_each(|part| self.end(host, part));
     }
 
     /// Tells that a request ended. Nobody waits for the answer: if none of this arrives, the request counts until its lease
@@ -118,9 +131,24 @@ impl Store {
         }
     }
 
-    /// Tells what was kept. A store that fails is told of a part of it, as a probe that costs no request its time.
+    /// Tells what was kept. A store that fails is told of a part of it, or is asked something of no account, as a probe that costs no
+    /// request its time and needs none.
     pub(crate) fn tick(&self, host: &dyn Host) {
-        self.stats.breaker_is(host, self.breaker.borrow().is_open());
+        let is_open = self.breaker.borrow().is_open();
+        self.stats.breaker_is(host, is_open);
+        self.tell_ends(host);
+        if is_open && self.leave(host, UNHURRIED) == Some(Leave::Probe) {
+            let key = Key::new("limit_probe").to_string();
+            let limits = vec![LimitCheck::fixed_window(key, u64::from(u32::MAX), 1_000)];
+            let question = LimitsRequest { limits, ..LimitsRequest::default() };
+            match self.send(host, &question, UNHURRIED) {
+                Ok(call) => self.probe.set(Some(call)),
+                Err(CallRefused) => self.heard(host, Leave::Probe, Some(StoreFailure::Refused)),
+            }
+        }
+    }
+
+    fn tell_ends(&self, host: &dyn Host) {
         let due = self.ends.borrow_mut().due();
         for part in due.chunks(AT_ONCE) {
             let Some(leave) = self.leave(host, UNHURRIED) else {
@@ -159,6 +187,17 @@ impl Store {
         if let Some(turn) = turn {
             self.stats.turned(host, turn);
         }
+    }
+
+    /// Sends a question.
+    fn send(
+        &self,
+        host: &dyn Host,
+        request: &LimitsRequest,
+        timeout: Duration,
+    ) -> Result<CallId, CallRefused> {
+        // A struct of strings and numbers always serializes.
+        self.post(host, LIMITS_PATH, &serde_json::to_vec(request).unwrap_or_default(), timeout)
     }
 
     /// Sends ends.

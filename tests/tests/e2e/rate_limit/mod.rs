@@ -3,6 +3,8 @@
 mod algorithms;
 mod breaking;
 mod counting;
+mod known;
+mod leases;
 mod local;
 mod under_way;
 mod whose;

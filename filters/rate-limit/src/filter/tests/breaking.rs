@@ -153,9 +153,10 @@ fn the_end_of_a_request_about_which_nobody_was_asked_is_told_nobody() {
         assert!(pass_unasked(&mut bench));
         bench.stream.on_end(&bench.host);
         bench.host.advance(A_WHILE);
-        bench.filter.on_tick(&bench.host);
-        assert!(bench.host.take_calls().is_empty());
-        bench.filter.on_tick(&bench.host);
+        for _ in 0..2 {
+            bench.filter.on_tick(&bench.host);
+            assert!(bench.host.take_calls().iter().all(|call| call.path != "/v1/limits/return"));
+        }
         assert!(pass(&mut bench, Some(CallOutcome::Reset)));
     }
 }
@@ -183,6 +184,28 @@ fn ends_are_kept_while_the_store_fails_and_probe_it_where_no_request_does() {
     bench.filter.on_call(&bench.host, calls[0].id, answered(204, "").unwrap());
     assert_eq!(bench.counted("breaker_closed"), 1);
     assert!(pass(&mut bench, well()));
+}
+
+#[test]
+fn without_requests_a_tick_probes_by_a_count_of_its_own() {
+    let mut bench = bench("allow");
+    open(&mut bench);
+    bench.filter.on_tick(&bench.host);
+    assert!(bench.host.take_calls().is_empty(), "not yet");
+    bench.host.advance(A_WHILE);
+    bench.filter.on_tick(&bench.host);
+    let (call, question) = bench.asked();
+    assert_eq!(question.limits[0].key, "ferrox:1:limit_probe");
+    bench.filter.on_call(&bench.host, call, answered(503, "").unwrap());
+    assert_eq!(bench.counted("breaker_closed"), 0);
+    bench.host.advance(A_WHILE);
+    bench.filter.on_tick(&bench.host);
+    let (call, _) = bench.asked();
+    bench.filter.on_call(&bench.host, call, answered(200, "").unwrap());
+    assert_eq!(bench.counted("breaker_closed"), 1);
+    bench.host.advance(A_WHILE);
+    bench.filter.on_tick(&bench.host);
+    assert!(bench.host.take_calls().is_empty());
 }
 
 #[test]
