@@ -177,7 +177,8 @@ fn the_question_names_cluster_path_limit_window_and_time_out() {
         ("sidecar", "POST", "/v1/limits")
     );
     assert_eq!(call.timeout, Duration::from_millis(7));
-    assert_eq!(call.headers, [("content-type".to_owned(), "application/json".to_owned())]);
+    let headers = [("content-type", "application/json"), ("x-ferrox-timeout-ms", "7")];
+    assert_eq!(call.headers, headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let request: LimitsRequest = serde_json::from_slice(&call.body).unwrap();
     assert_eq!((request.limits[0].limit, request.limits[0].window_ms), (10, 60_000));
 }

@@ -12,7 +12,9 @@ use std::{
 use ferrox_host::{Call, CallId, CallOutcome, CallRefused, Host, Level};
 use ferrox_policy::{
     key::Key,
-    sidecar::{LIMITS_PATH, LimitCheck, LimitsRequest, RETURN_PATH, Return, ReturnRequest, Sidecar},
+    sidecar::{
+        LIMITS_PATH, LimitCheck, LimitsRequest, RETURN_PATH, Return, ReturnRequest, Sidecar, TIMEOUT_HEADER,
+    },
 };
 
 pub(crate) use self::breaker::Turn;
@@ -214,12 +216,14 @@ impl Store {
         body: &[u8],
         timeout: Duration,
     ) -> Result<CallId, CallRefused> {
+        // The sidecar waits for Redis as long as its answer is waited for.
+        let wait = timeout.as_millis().to_string();
         host.call(&Call {
             cluster: &self.sidecar.cluster,
             method: "POST",
             authority: &self.sidecar.cluster,
             path,
-            headers: &[("content-type", "application/json")],
+            headers: &[("content-type", "application/json"), (TIMEOUT_HEADER, &wait)],
             body,
             timeout,
         })

@@ -260,7 +260,7 @@ fn given_back(message: &Message) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
     fn whoever_dies_when_no_limit_is_exceeded_and_only_what_is_held_is_refused_too_early(
