@@ -143,7 +143,7 @@ impl Claims {
             add_scope(&mut scopes, scope)?;
         }
         let (issuer, subject) = (self.issuer().map(str::to_owned), subject.map(str::to_owned));
-        Ok(Identity { consumer: None, issuer, subject, scopes })
+        Ok(Identity { issuer, subject, scopes, ..Identity::default() })
     }
 }
 

@@ -6,7 +6,7 @@ use ferrox_host::{CallId, CallOutcome, Headers, Host};
 use ferrox_policy::{
     Check, Invalid,
     auth::{AuthConfig, AuthPolicy, ClaimRule, HeldKey, KeyDigest, MethodNeeds, Require},
-    identity::Identity,
+    identity::{Identity, PublishedClaims},
 };
 
 use crate::{
@@ -53,6 +53,15 @@ pub(crate) struct Passes {
     pub(crate) key: Option<KeyDigest>,
     /// What the upstream is told besides.
     pub(crate) claims: PassedOn,
+    /// What the later filters are.
+    pub(crate) published: PublishedClaims,
+}
+
+impl Passes {
+    fn nobody() -> Self {
+        let (claims, published) = (PassedOn::default(), PublishedClaims::default());
+        Self { badge: None, key: None, claims, published }
+    }
 }
 
 impl Known {
@@ -108,7 +117,7 @@ impl Known {
             _ => None,
         };
         if policy.optional && token.is_none() && key.is_none() {
-            return Ok(Passes { badge: None, key: None, claims: PassedOn::default() });
+            return Ok(Passes::nobody());
         }
         if policy.require == Require::All && (token.is_none() || key.is_none()) {
             return Err(Denial::Missing);
@@ -120,6 +129,9 @@ impl Known {
             badge: Some(badge),
             key: key.map(|key| key.sha256),
             claims: passed_on::claims(&policy.claim_headers, claims)?,
+            published: claims
+                .map(|claims| PublishedClaims::of(&policy.publish_claims, claims))
+                .unwrap_or_default(),
         })
     }
 }
@@ -130,6 +142,7 @@ fn join(token: Option<&Verified>, key: Option<HeldKey<'_>>) -> Result<Option<Rc<
     let Some(key) = key else { return Ok(bearer) };
     let mut identity = bearer.map(|badge| badge.identity().clone()).unwrap_or_default();
     identity.consumer = Some(key.consumer.to_owned());
+    identity.api_key = Some(key.sha256);
     for scope in &key.terms.scopes {
         if !identity.scopes.contains(scope) {
             identity.scopes.push(scope.clone());

@@ -11,7 +11,7 @@ use ferrox_host::{CallId, CallOutcome, Flow, Headers, Host, Level, Plugin, Polic
 use ferrox_policy::{
     Invalid,
     auth::{AuthConfig, AuthPolicy, FILTER},
-    identity::header,
+    identity::{CLAIMS_STATE, header},
     parse, parse_from,
     placement::{DIGEST, POLICY, Placement},
 };
@@ -143,6 +143,9 @@ impl Shared {
         badge.show(host);
         for (name, value) in &passes.claims {
             host.set_header(Side::Request, name, value.as_bytes());
+        }
+        if !passes.published.is_empty() {
+            host.set_filter_state(CLAIMS_STATE, &passes.published.to_json());
         }
         if let (Some(usage), Some(key)) = (&self.usage, passes.key) {
             let now = host.now().duration_since(UNIX_EPOCH).unwrap_or_default();

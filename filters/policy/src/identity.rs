@@ -3,9 +3,12 @@
 //! Auth writes the [`Identity`] as JSON into the stream's filter state under [`FILTER_STATE`], which no
 //! client can reach, and as request headers for the upstream. The later filters read the filter state only.
 
+mod published;
+
 use serde::{Deserialize, Serialize};
 
-use crate::key::Key;
+pub use self::published::{CLAIMS_STATE, PublishedClaims};
+use crate::{auth::KeyDigest, key::Key};
 
 /// Key of the identity in the stream's filter state. Envoy shows it as `wasm.ferrox.identity`.
 pub const FILTER_STATE: &str = "ferrox.identity";
@@ -34,6 +37,9 @@ pub struct Identity {
     /// Name of the consumer whose API key was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer: Option<String>,
+    /// SHA-256 of that API key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_key: Option<KeyDigest>,
     /// Issuer of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,

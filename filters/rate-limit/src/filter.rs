@@ -11,8 +11,9 @@ use ferrox_policy::{
 
 use crate::{
     answer,
+    client::Client,
     decision::{self, StoreFailure, Verdict},
-    keys::{self, Client},
+    keys,
     known::{self, KnownOver},
     leases::Leases,
     local::LocalCounts,
@@ -233,10 +234,7 @@ impl Limiter {
         let Some(Found { rules, scope }) = self.rules.find(host).map_err(|_logged| Closed)? else {
             return Ok(None);
         };
-        let client = Client::of(host, self.stage);
-        if let Client::Unreadable(_) = client {
-            self.stats.identity_unreadable(host);
-        }
+        let client = Client::of(host);
         let check = |limit: &Limit| LimitCheck {
             algorithm: limit.algorithm,
             burst: limit.store_burst(),
@@ -252,6 +250,9 @@ impl Limiter {
         };
         let request =
             LimitsRequest { limits: rules.limits.iter().map(check).collect(), ..LimitsRequest::default() };
+        if client.is_unreadable() {
+            self.stats.identity_unreadable(host);
+        }
         Ok(Some(Question { rules, request }))
     }
 

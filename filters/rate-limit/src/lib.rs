@@ -7,7 +7,8 @@
 //! decides only the limits of its stage.
 //!
 //! * `rules`: the limits of a request, from its route or from the configuration.
-//! * `keys`: what a limit counts under.
+//! * `client`, `request`, `network`: whose request it is.
+//! * `keys`, `parts`: what a limit counts under.
 //! * `known`: what is over its limit for some time, so that nobody is asked.
 //! * `leases`: tokens that are given out without a question.
 //! * `decision`: what becomes of a request. Pure.
@@ -19,12 +20,16 @@
 //! * `filter`: the shell between Envoy and these.
 
 mod answer;
+mod client;
 mod decision;
 mod filter;
 mod keys;
 mod known;
 mod leases;
 mod local;
+mod network;
+mod parts;
+mod request;
 mod rules;
 mod stats;
 mod store;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ferrox_policy::{
+    Check,
     auth::AuthPolicy,
     cache::CachePolicy,
-    rate_limit::{By, RateLimitPolicy},
+    rate_limit::{Limit, RateLimitPolicy, Stage},
 };
 
 use super::{
@@ -52,7 +53,6 @@ fn parse_route(
     providers: &HashSet<&str>,
     problems: &mut Vec<Problem>,
 ) -> Policies {
-    let has_auth = rows.iter().any(|row| row.kind == "auth");
     let mut policies = Policies::default();
     let mut seen = BTreeSet::new();
     for row in rows {
@@ -67,10 +67,15 @@ fn parse_route(
         }
         match row.kind.as_str() {
             "auth" => policies.auth = parse_auth(row, providers, &mut check),
-            "rate_limit" => policies.rate_limit = parse_rate_limit(row, has_auth, &mut check),
+            "rate_limit" => policies.rate_limit = check.document("policy", &row.policy),
             "cache" => policies.cache = check.document("policy", &row.policy),
             _ => check.refuse("kind", "must be auth, rate_limit or cache"),
         }
+    }
+    if let Some(row) = rows.iter().find(|row| row.kind == "rate_limit") {
+        let key = format_args!("{} {}", row.route, row.kind);
+        let has_auth = rows.iter().any(|row| row.kind == "auth");
+        join_limits_to_auth(&mut policies, has_auth, &mut RowCheck::new(TABLE, &key, problems));
     }
     policies
 }
@@ -88,21 +93,26 @@ fn parse_auth(
     Some(policy)
 }
 
-fn parse_rate_limit(
-    row: &RoutePolicyRow,
-    has_auth: bool,
-    check: &mut RowCheck<'_>,
-) -> Option<RateLimitPolicy> {
-    let policy: RateLimitPolicy = check.document("policy", &row.policy)?;
-    let by_identity = policy.limits.iter().enumerate().filter(|(_, limit)| limit.by == By::Identity);
-    for (index, limit) in by_identity.filter(|_| !has_auth) {
-        check.refuse(
-            format!("policy.limits[{index}].by"),
-            format!(
+/// Limits by identity need auth, and auth has to tell them the claims that they count by.
+fn join_limits_to_auth(policies: &mut Policies, has_auth: bool, check: &mut RowCheck<'_>) {
+    let Some(rate_limit) = &policies.rate_limit else { return };
+    let by_identity = |limit: &Limit| limit.stage() == Stage::Identity;
+    for (index, limit) in rate_limit.limits.iter().enumerate().filter(|(_, limit)| by_identity(limit)) {
+        let mut refuse = |reason: String| check.refuse(format!("policy.limits[{index}].by"), reason);
+        if !has_auth {
+            refuse(format!(
                 "limit '{}' counts by identity, but without an auth policy the route knows none",
                 limit.name
-            ),
-        );
+            ));
+        }
+        let Some(auth) = &mut policies.auth else { continue };
+        if auth.jwt.is_none() && limit.by.claims().next().is_some() {
+            refuse(format!("limit '{}' counts by a claim, but the route accepts no tokens", limit.name));
+            continue;
+        }
+        auth.publish(limit.by.claims());
+        if let Err(invalid) = auth.check() {
+            refuse(format!("limit '{}' counts by a claim too many: {invalid}", limit.name));
+        }
     }
-    Some(policy)
 }

@@ -153,6 +153,23 @@ fn a_limit_by_identity_needs_an_auth_policy() {
 }
 
 #[test]
+fn auth_tells_later_filters_the_claims_that_limits_count_by() {
+    let by = json!([{"claim": "org"}, {"claim": ["sub"]}]);
+    let limits = json!({"limits": [{"name": "n", "by": by, "requests": 1, "window_seconds": 1}]});
+    let by_claim = policy("orders", "rate_limit", limits);
+    let found = problem(|rows| {
+        rows.route_policies.extend([policy("orders", "auth", json!({"api_key": {}})), by_claim.clone()]);
+    });
+    assert!(found.contains("field policy.limits[0].by: limit 'n' counts by a claim, but"), "{found}");
+    let mut rows = sound();
+    let auth = policy("orders", "auth", json!({"jwt": {}, "publish_claims": ["sub"]}));
+    rows.route_policies.extend([auth, by_claim]);
+    let model = Model::parse(&rows, &keyring()).unwrap();
+    let auth = model.routes().next().unwrap().policies.auth.as_ref().unwrap();
+    assert_eq!(serde_json::to_value(&auth.publish_claims).unwrap(), json!(["sub", "org"]));
+}
+
+#[test]
 fn the_gateways_issuers_are_refused_by_row() {
     let found = problem(|rows| {
         rows.jwt_providers = vec![provider("a", "https://a"), provider("b", "https://b")];

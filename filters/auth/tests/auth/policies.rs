@@ -1,7 +1,10 @@
 //! What a policy can ask for besides credentials.
 
 use ferrox_host::{Flow, Host};
-use ferrox_policy::{auth::FILTER, identity::header};
+use ferrox_policy::{
+    auth::{FILTER, KeyDigest},
+    identity::{CLAIMS_STATE, header},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -107,6 +110,21 @@ fn claims_become_headers_that_no_client_can_set() {
 }
 
 /// To CGI and its heirs `x-email` and `x_email` are one header, whichever of them the policy names.
+#[test]
+fn later_filters_see_the_claims_that_the_policy_publishes_and_no_others() {
+    let gateway = Gateway::with_policy(json!({"jwt": {}, "api_key": {}, "publish_claims": ["org.id"]}));
+    let published = || gateway.host.filter_state(CLAIMS_STATE);
+    let with_claim = bearer(json!({"org": {"id": 7, "name": "x"}, "tier": "gold"}));
+    gateway.passed(gateway.request(&[("authorization", &with_claim)]));
+    assert_eq!(published().as_deref(), Some(&br#"[["org.id",7]]"#[..]));
+    gateway.passed(gateway.request(&[("authorization", &bearer(json!({})))]));
+    assert_eq!(published(), None);
+    let identity = gateway.passed(gateway.request(&[("x-api-key", ACME_KEY)]));
+    assert_eq!((published(), identity.api_key), (None, Some(KeyDigest::of(ACME_KEY.as_bytes()))));
+    let refused = Gateway::with_policy(json!({"jwt": {}, "publish_claims": ["a..b"]}));
+    assert_eq!(refused.request(&[]), Flow::Pause);
+}
+
 #[test]
 fn a_claim_header_with_an_underscore_cannot_be_set_in_its_other_spelling() {
     let headers = json!([{"claim": "email", "header": "x_e-mail"}]);

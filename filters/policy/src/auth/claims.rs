@@ -32,6 +32,18 @@ impl ClaimPath {
         (!found.is_null()).then_some(found)
     }
 
+    /// The names as a JSON list, the same for both ways to write them.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::Value::from_iter(self.names()).to_string()
+    }
+
+    /// Whether both lead to the same claim.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.names().eq(other.names())
+    }
+
     fn names(&self) -> Box<dyn Iterator<Item = &str> + '_> {
         match self {
             Self::Dotted(path) => Box::new(path.split('.')),

@@ -42,6 +42,10 @@ pub struct AuthPolicy {
     /// Claims that the upstream gets as headers, at most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claim_headers: Vec<ClaimHeader>,
+    /// Claims that the later filters may look at, at most 16. Those that limits of the same route count by need not be named, the
+    /// control plane adds them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub publish_claims: Vec<ClaimPath>,
     /// Whoever would be refused passes without an identity, and is counted and logged. Default: false.
     #[serde(default, skip_serializing_if = "is_false")]
     pub report_only: bool,
@@ -97,6 +101,8 @@ pub struct ClaimHeader {
 
 /// Most headers that claims can be written to.
 const MAX_CLAIM_HEADERS: usize = 16;
+/// Most claims that later filters may look at.
+const MAX_PUBLISHED: usize = 16;
 
 impl Check for AuthPolicy {
     fn check(&self) -> Result<(), Invalid> {
@@ -116,7 +122,10 @@ impl Check for AuthPolicy {
         check_needs(&self.scopes, &self.claims)?;
         check_each("methods", &self.methods)?;
         self.check_claim_headers()?;
-        if self.jwt.is_none() && (!self.claims.is_empty() || !self.claim_headers.is_empty()) {
+        self.check_published()?;
+        let names_claims =
+            !(self.claims.is_empty() && self.claim_headers.is_empty() && self.publish_claims.is_empty());
+        if self.jwt.is_none() && names_claims {
             return Err(Invalid::new("jwt", "is needed where claims are: API keys have none"));
         }
         Ok(())
@@ -135,6 +144,22 @@ impl AuthPolicy {
             }
             None => Ok(()),
         }
+    }
+
+    /// Has the later filters see these claims too.
+    pub fn publish<'c>(&mut self, claims: impl Iterator<Item = &'c ClaimPath>) {
+        for claim in claims {
+            if !self.publish_claims.iter().any(|known| known.is_same(claim)) {
+                self.publish_claims.push(claim.clone());
+            }
+        }
+    }
+
+    fn check_published(&self) -> Result<(), Invalid> {
+        if self.publish_claims.len() > MAX_PUBLISHED {
+            return Err(Invalid::new("publish_claims", format!("must be at most {MAX_PUBLISHED}")));
+        }
+        check_each("publish_claims", &self.publish_claims)
     }
 
     fn check_claim_headers(&self) -> Result<(), Invalid> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mode, Stage};
+use super::{By, Mode, Stage};
 use crate::{Check, Invalid};
 
 /// So many requests in so much time, or so many at once.
@@ -28,10 +28,10 @@ pub struct Limit {
     /// Whether each request is decided by the shared count, or by tokens that a worker took from it. Default: `exact`.
     #[serde(default, skip_serializing_if = "Mode::is_exact")]
     pub mode: Mode,
-    /// How many bits of an IPv4 address tell clients apart, of `by: address`: 1 to 32. Default: 32.
+    /// How many bits of an IPv4 address tell clients apart, of counts by address: 1 to 32. Default: 32.
     #[serde(default = "ipv4_bits", skip_serializing_if = "is_ipv4_bits")]
     pub ipv4_bits: u8,
-    /// How many bits of an IPv6 address tell clients apart, of `by: address`: 1 to 128. Default: 64, the smallest network that
+    /// How many bits of an IPv6 address tell clients apart, of counts by address: 1 to 128. Default: 64, the smallest network that
     /// a site gets (RFC 6177), all of whose addresses one client can use.
     #[serde(default = "ipv6_bits", skip_serializing_if = "is_ipv6_bits")]
     pub ipv6_bits: u8,
@@ -76,20 +76,6 @@ pub enum Algorithm {
     Concurrency,
 }
 
-/// Whose requests a limit counts together, within one route unless it is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    /// The client's address, as Envoy determined it. Decided before authentication.
-    Address,
-    /// The consumer of an API key, or issuer and subject of a token. Decided after authentication; requests
-    /// without an identity share one count.
-    Identity,
-    /// Everybody's. Decided before authentication.
-    All,
-}
-
 /// What a limit does when its count cannot be had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -113,10 +99,7 @@ impl Limit {
     /// The stage that decides this limit.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        match self.by {
-            By::Address | By::All => Stage::Address,
-            By::Identity => Stage::Identity,
-        }
+        self.by.stage()
     }
 
     /// The limit that one worker keeps while nobody else can be asked.
@@ -155,8 +138,8 @@ impl Limit {
     }
 
     fn check_address(&self) -> Result<(), Invalid> {
-        if self.by != By::Address && (self.ipv4_bits, self.ipv6_bits) != (ipv4_bits(), ipv6_bits()) {
-            return Err(Invalid::new("by", "must be address where bits of it are named"));
+        if !self.by.has_address() && (self.ipv4_bits, self.ipv6_bits) != (ipv4_bits(), ipv6_bits()) {
+            return Err(Invalid::new("by", "must have the address where bits of it are named"));
         }
         check_range("ipv4_bits", self.ipv4_bits.into(), 32)?;
         check_range("ipv6_bits", self.ipv6_bits.into(), 128)
@@ -173,6 +156,7 @@ impl Check for Limit {
         if !(1..=LONGEST_WINDOW).contains(&self.window_seconds) {
             return Err(Invalid::new("window_seconds", format!("must be 1 to {LONGEST_WINDOW} (31 days)")));
         }
+        self.by.check().map_err(|invalid| invalid.within("by"))?;
         self.check_algorithm()?;
         self.check_mode()?;
         self.check_address()?;
@@ -288,7 +272,9 @@ mod tests {
         };
         assert!(under_way("cost", json!(2)).starts_with("limits[0].cost: must be 1 where"));
         assert!(under_way("count_denied", json!(true)).starts_with("limits[0].count_denied: makes no sense"));
-        assert!(refusal(json!({"by": "all", "ipv6_bits": 48})).starts_with("limits[0].by: must be address"));
+        assert!(
+            refusal(json!({"by": "all", "ipv6_bits": 48})).starts_with("limits[0].by: must have the address")
+        );
     }
 
     #[test]

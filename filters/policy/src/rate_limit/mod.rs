@@ -1,15 +1,19 @@
 //! How much may pass: the policy of a route and the configuration of the rate-limit filter.
 
+mod by;
 mod config;
 mod limit;
 mod mode;
+mod template;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    by::{By, Part, Whose},
     config::RateLimitConfig,
-    limit::{Algorithm, By, Limit, OnStoreFailure},
+    limit::{Algorithm, Limit, OnStoreFailure},
     mode::Mode,
+    template::PathTemplate,
 };
 use crate::{
     Invalid,
@@ -35,9 +39,9 @@ pub struct RateLimitPolicy {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Before authentication: the limits by address and those of everybody.
+    /// Before authentication: the limits by address, those of everybody, and those by parts of which none is of an identity.
     Address,
-    /// After authentication: the limits by identity.
+    /// After authentication: the limits by identity, or by parts of it.
     Identity,
 }
 

@@ -13,6 +13,7 @@ mod breaking;
 mod ends;
 mod known;
 mod leasing;
+mod parts;
 
 const REQUEST: &[(&str, &str)] = &[(":method", "GET"), (":authority", "api.test"), (":path", "/a/1")];
 

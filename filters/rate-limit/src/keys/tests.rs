@@ -1,23 +1,12 @@
 use super::*;
-use ferrox_policy::parse;
+use ferrox_host::{Host, mock::MockHost};
+use ferrox_policy::{
+    identity::FILTER_STATE,
+    parse,
+    rate_limit::{Part, RateLimitPolicy},
+};
 use proptest::prelude::*;
 use serde_json::json;
-
-#[test]
-fn a_port_is_no_part_of_an_address() {
-    for (address, ip) in [
-        ("192.0.2.1:80", "192.0.2.1"),
-        ("[2001:db8::1]:443", "2001:db8::1"),
-        ("[fe80::1%eth0]:1", "fe80::1%eth0"),
-        ("2001:db8::1", "2001:db8::1"),
-        ("[::1]", "[::1]"),
-        ("192.0.2.1", "192.0.2.1"),
-        ("192.0.2.1:", "192.0.2.1:"),
-        ("/run/socket", "/run/socket"),
-    ] {
-        assert_eq!(without_port(address.as_bytes()), ip.as_bytes(), "{address}");
-    }
-}
 
 #[test]
 fn a_long_part_and_one_that_is_no_text_are_digested() {
@@ -39,7 +28,7 @@ fn an_entry_of_the_configuration_shares_with_no_route_and_no_other_entry() {
         of_placed(&Match { host: host.map(str::to_owned), path_prefix: prefix.map(str::to_owned) })
     };
     let limit = limit("n");
-    let client = Client::Address(None);
+    let host = MockHost::default();
     let scopes = [
         of(None, None),
         of(Some(""), None),
@@ -50,15 +39,25 @@ fn an_entry_of_the_configuration_shares_with_no_route_and_no_other_entry() {
         of_route(b"-"),
     ];
     let keys: std::collections::HashSet<_> =
-        scopes.iter().map(|scope| of_limit(scope, &limit, &client)).collect();
+        scopes.iter().map(|scope| key_of(&host, scope, &limit)).collect();
     assert_eq!(keys.len(), scopes.len(), "{keys:?}");
+}
+
+fn key_of(host: &MockHost, scope: &Key, limit: &Limit) -> String {
+    of_limit(scope, limit, &Client::of(host))
+}
+
+fn asked_from(address: &str) -> MockHost {
+    let host = MockHost::default();
+    host.set_property(&["source", "address"], address.as_bytes());
+    host
 }
 
 fn limit(name: &str) -> Limit {
     let policy = json!({"limits": [{
         "name": name, "by": "address", "requests": 1, "window_seconds": 1, "ipv6_bits": 128,
     }]});
-    let policy: ferrox_policy::rate_limit::RateLimitPolicy = parse(policy.to_string().as_bytes()).unwrap();
+    let policy: RateLimitPolicy = parse(policy.to_string().as_bytes()).unwrap();
     policy.limits.into_iter().next().unwrap()
 }
 
@@ -66,7 +65,7 @@ fn limit(name: &str) -> Limit {
 fn addresses_of_one_network_count_together_and_others_do_not() {
     let key = |address: &str, ipv4_bits, ipv6_bits| {
         let limit = Limit { ipv4_bits, ipv6_bits, ..limit("n") };
-        of_limit(&of_route(b"r"), &limit, &Client::Address(Some(address.as_bytes().to_vec())))
+        key_of(&asked_from(address), &of_route(b"r"), &limit)
     };
     for (a, b, ipv4_bits, ipv6_bits, together) in [
         ("192.0.2.1", "192.0.2.2", 32, 64, false),
@@ -86,26 +85,23 @@ fn addresses_of_one_network_count_together_and_others_do_not() {
 
 #[test]
 fn a_shared_limit_counts_in_every_route_and_only_there() {
-    let client = Client::Address(None);
+    let host = MockHost::default();
+    let key = |route: &[u8], limit: &Limit| key_of(&host, &of_route(route), limit);
     let shared = Limit { shared: true, ..limit("n") };
-    assert_eq!(of_limit(&of_route(b"a"), &shared, &client), of_limit(&of_route(b"b"), &shared, &client));
-    assert_ne!(
-        of_limit(&of_route(b"a"), &limit("n"), &client),
-        of_limit(&of_route(b"b"), &limit("n"), &client)
-    );
-    let own = of_limit(&of_route(b""), &limit("n"), &client);
-    assert!(!own.starts_with("ferrox:1:shared_limit") && own != of_limit(&of_route(b""), &shared, &client));
+    assert_eq!(key(b"a", &shared), key(b"b", &shared));
+    assert_ne!(key(b"a", &limit("n")), key(b"b", &limit("n")));
+    let own = key(b"", &limit("n"));
+    assert!(!own.starts_with("ferrox:1:shared_limit") && own != key(b"", &shared));
 }
 
 #[test]
 fn a_limit_of_everybody_and_one_that_counts_otherwise_have_keys_of_their_own() {
-    let (nobody, scope) = (Client::Address(None), of_route(b"r"));
-    let all = Limit { by: By::All, ..limit("n") };
-    assert_ne!(of_limit(&scope, &all, &nobody), of_limit(&scope, &limit("n"), &nobody));
-    let somebody = Client::Address(Some(b"192.0.2.1".to_vec()));
-    assert_eq!(of_limit(&scope, &all, &nobody), of_limit(&scope, &all, &somebody));
+    let (nobody, scope) = (MockHost::default(), of_route(b"r"));
+    let all = Limit { by: By::ALL, ..limit("n") };
+    assert_ne!(key_of(&nobody, &scope, &all), key_of(&nobody, &scope, &limit("n")));
+    assert_eq!(key_of(&nobody, &scope, &all), key_of(&asked_from("192.0.2.1"), &scope, &all));
     let sliding = Limit { algorithm: Algorithm::SlidingWindow, ..limit("n") };
-    assert_ne!(of_limit(&scope, &sliding, &nobody), of_limit(&scope, &limit("n"), &nobody));
+    assert_ne!(key_of(&nobody, &scope, &sliding), key_of(&nobody, &scope, &limit("n")));
 }
 
 /// Text made of what the encoding itself is made of, and sometimes long.
@@ -126,87 +122,147 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 fn counting() -> impl Strategy<Value = Limit> {
     use Algorithm::{Concurrency, FixedWindow, SlidingWindow, TokenBucket};
     let algorithm = prop::sample::select(vec![FixedWindow, SlidingWindow, TokenBucket, Concurrency]);
-    let name = "[a1-]{1,2}|address|identity|all|fixed";
+    let name = "[a1-]{1,2}|address|identity|all|fixed|parts";
     let bits = (prop::sample::select(vec![16, 31, 32]), prop::sample::select(vec![32, 127, 128]));
     (algorithm, name, bits, any::<bool>()).prop_map(|(algorithm, name, (ipv4_bits, ipv6_bits), shared)| {
         Limit { algorithm, ipv4_bits, ipv6_bits, shared, ..limit(&name) }
     })
 }
 
-/// All that a key is made of.
-#[derive(Debug, Clone)]
-struct Parts {
-    route: Vec<u8>,
-    limit: Limit,
-    kind: u8,
-    bytes: Option<Vec<u8>>,
-    texts: [Option<String>; 3],
+fn parts() -> Vec<Part> {
+    let parts = json!([
+        "address", "consumer", "issuer", "subject", "route", "method", "path",
+        {"header": "a"}, {"header": "z"}, {"query": "a"}, {"cookie": "a"},
+        {"path_template": "/{a}/**"}, {"path_template": "/*/{a}"},
+    ]);
+    serde_json::from_value(parts).unwrap()
 }
 
-impl Parts {
+fn by() -> impl Strategy<Value = By> {
+    let lists = prop::sample::subsequence(parts(), 1..4).prop_map(By::Parts);
+    prop_oneof![Just(By::ADDRESS), Just(By::ALL), Just(By::IDENTITY), lists]
+}
+
+/// What a request is told from others by.
+#[derive(Debug, Clone, PartialEq)]
+struct Asked {
+    route: Vec<u8>,
+    address: Vec<u8>,
+    /// Whether auth's word can be read.
+    readable: bool,
+    /// Consumer, issuer and subject; nobody if there is none.
+    texts: [Option<String>; 3],
+    /// Values of the headers `a` and `z`, of the parameter `a` and of the cookie `a`.
+    values: [Vec<String>; 4],
+    segments: Vec<String>,
+}
+
+impl Asked {
     fn any() -> impl Strategy<Value = Self> {
         let texts = prop::array::uniform3(prop::option::of(text()));
-        (bytes(), counting(), 0..5_u8, prop::option::of(bytes()), texts)
-            .prop_map(|(route, limit, kind, bytes, texts)| Self { route, limit, kind, bytes, texts })
+        let values = prop::array::uniform4(prop::collection::vec("[a:,|1-]{0,3}|header|z", 0..3));
+        let segments = prop::collection::vec("[a/%|]{0,2}", 1..3);
+        (bytes(), bytes(), prop::bool::weighted(0.9), texts, values, segments).prop_map(
+            |(route, address, readable, texts, values, segments)| Self {
+                route,
+                address,
+                readable,
+                texts,
+                values,
+                segments,
+            },
+        )
     }
 
     /// A neighbour: some parts are `other`'s. What is wholly random hardly ever differs in one part only.
-    fn mixed(&self, other: &Self, take: [bool; 10]) -> Self {
-        let [route, name, algorithm, bits, shared, kind, bytes, first, second, third] = take;
-        let of = |take| if take { other } else { self };
-        let text = |take, index: usize| of(take).texts[index].clone();
+    fn mixed(&self, other: &Self, take: [bool; 11]) -> Self {
+        let of = |index: usize| if take[index] { other } else { self };
         Self {
-            route: of(route).route.clone(),
-            limit: Limit {
-                name: of(name).limit.name.clone(),
-                algorithm: of(algorithm).limit.algorithm,
-                ipv4_bits: of(bits).limit.ipv4_bits,
-                ipv6_bits: of(bits).limit.ipv6_bits,
-                shared: of(shared).limit.shared,
-                ..self.limit.clone()
-            },
-            kind: of(kind).kind,
-            bytes: of(bytes).bytes.clone(),
-            texts: [text(first, 0), text(second, 1), text(third, 2)],
+            route: of(0).route.clone(),
+            address: of(1).address.clone(),
+            readable: of(2).readable,
+            texts: [0, 1, 2].map(|index| of(3 + index).texts[index].clone()),
+            values: [0, 1, 2, 3].map(|index| of(6 + index).values[index].clone()),
+            segments: of(10).segments.clone(),
         }
     }
 
-    fn client(&self) -> Client {
+    fn identity(&self) -> Option<Identity> {
         let [consumer, issuer, subject] = self.texts.clone();
-        match self.kind {
-            0 | 4 => Client::Address(self.bytes.clone()),
-            1 => Client::Identity(None),
-            2 => Client::Identity(Some(Identity { consumer, issuer, subject, scopes: Vec::new() })),
-            _ => Client::Unreadable(self.bytes.clone().unwrap_or_default()),
+        let known = self.texts.iter().any(Option::is_some);
+        known.then(|| Identity { consumer, issuer, subject, ..Identity::default() })
+    }
+
+    /// No JSON object, and what somebody else may be called.
+    fn unreadable(&self) -> &str {
+        self.texts[0].as_deref().filter(|text| !text.is_empty()).unwrap_or("?")
+    }
+
+    fn host(&self) -> MockHost {
+        let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+        let [a, b, query, cookies] = &self.values;
+        let path: String = self.segments.iter().map(|segment| format!("/{}", encoded(segment))).collect();
+        let query: Vec<_> = query.iter().map(|value| format!("a={}", encoded(value))).collect();
+        let target = format!("{path}?{}", query.join("&"));
+        let mut headers = vec![(":method", "GET".to_owned()), (":path", target)];
+        headers.extend(a.iter().map(|value| ("a", value.clone())));
+        headers.extend(b.iter().map(|value| ("z", value.clone())));
+        headers.extend(cookies.iter().map(|value| ("cookie", format!("a={value}"))));
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let host = MockHost::with_request(&headers);
+        host.set_property(&["source", "address"], &self.address);
+        host.set_property(&["xds", "route_name"], &self.route);
+        match (self.readable, self.identity()) {
+            (false, _) => host.set_filter_state(FILTER_STATE, self.unreadable().as_bytes()),
+            (true, Some(identity)) => host.set_filter_state(FILTER_STATE, &identity.to_json()),
+            (true, None) => {}
         }
+        host
     }
 
-    fn limit(&self) -> Limit {
-        let by = match self.kind {
-            0 => By::Address,
-            4 => By::All,
-            _ => By::Identity,
+    fn key(&self, limit: &Limit) -> String {
+        key_of(&self.host(), &of_route(&self.route), limit)
+    }
+
+    /// What tells one count of limits with this `by` from another.
+    fn counted(&self, limit: &Limit) -> Vec<String> {
+        let address = || {
+            let address = crate::client::without_port(&self.address);
+            // Two spellings of one network are one client.
+            let network = (!self.address.is_empty()).then(|| network(address, limit).into_owned());
+            format!("{network:?}")
         };
-        Limit { by, ..self.limit.clone() }
-    }
-
-    fn key(&self) -> String {
-        of_limit(&of_route(&self.route), &self.limit(), &self.client())
-    }
-
-    /// What tells one count from another.
-    fn counted(&self) -> impl PartialEq + use<> {
-        let limit = self.limit();
-        let route = (!limit.shared).then(|| self.route.clone());
-        // Two spellings of one network are one client.
-        let client = match self.client() {
-            _ if limit.by == By::All => None,
-            Client::Address(Some(address)) => {
-                Some(Client::Address(Some(network(&address, &limit).into_owned())))
+        let said = |text: Option<&String>| match self.readable {
+            true => format!("{text:?}"),
+            false => format!("unreadable {:?}", self.unreadable()),
+        };
+        let set = |index: usize| {
+            format!("{:?}", self.values[index].iter().collect::<std::collections::BTreeSet<_>>())
+        };
+        let [consumer, issuer, subject] = &self.texts;
+        let at = |index: usize| format!("{:?}", self.segments.get(index));
+        let part = |part: &Part| match part {
+            Part::Address => address(),
+            Part::Consumer => said(consumer.as_ref()),
+            Part::Issuer => said(issuer.as_ref()),
+            Part::Subject => said(subject.as_ref()),
+            Part::Route => format!("{:?}", self.route),
+            Part::Header(name) => set(usize::from(name == "z")),
+            Part::Query(_) => set(2),
+            Part::Cookie(_) => set(3),
+            Part::Path => format!("{:?}", self.segments),
+            Part::PathTemplate(template) if template.as_str() == "/{a}/**" => at(0),
+            Part::PathTemplate(_) if self.segments.len() == 2 => at(1),
+            _ => "the same".to_owned(),
+        };
+        match &limit.by {
+            By::Whose(Whose::All) => Vec::new(),
+            By::Whose(Whose::Address) => vec![address()],
+            By::Whose(Whose::Identity) => {
+                [consumer, issuer, subject].map(|text| said(text.as_ref())).to_vec()
             }
-            other => Some(other),
-        };
-        (route, limit.name, limit.algorithm, client)
+            By::Parts(parts) => parts.iter().map(part).collect(),
+        }
     }
 }
 
@@ -215,20 +271,36 @@ proptest! {
 
     #[test]
     fn different_route_limit_or_client_never_share_a_key(
-        a in Parts::any(), other in Parts::any(), take in prop::array::uniform10(prop::bool::weighted(0.2)),
+        a in Asked::any(), other in Asked::any(), take in prop::array::uniform11(prop::bool::weighted(0.2)),
+        limits in (counting(), counting()), bys in (by(), by()),
+        differ in prop::array::uniform5(prop::bool::weighted(0.1)),
     ) {
         let b = a.mixed(&other, take);
-        prop_assert_eq!(a.key() == b.key(), a.counted() == b.counted());
+        let (one, second) = limits;
+        let [name, algorithm, bits, shared, by] = differ.map(|differs| if differs { &second } else { &one });
+        let two = Limit {
+            name: name.name.clone(), algorithm: algorithm.algorithm, ipv4_bits: bits.ipv4_bits, ipv6_bits: bits.ipv6_bits,
+            shared: shared.shared, by: if std::ptr::eq(by, &second) { bys.1 } else { bys.0.clone() }, ..one.clone()
+        };
+        let one = Limit { by: bys.0, ..one };
+        let of = |asked: &Asked, limit: &Limit| {
+            let route = (!limit.shared).then(|| asked.route.clone());
+            (route, limit.name.clone(), limit.algorithm, limit.by.clone(), asked.counted(limit))
+        };
+        prop_assert_eq!(a.key(&one) == b.key(&two), of(&a, &one) == of(&b, &two));
     }
 
     #[test]
     fn a_key_is_short_whatever_a_client_sends(
-        route in prop::collection::vec(any::<u8>(), 0..2_000), subject in ".{0,2000}",
+        route in prop::collection::vec(any::<u8>(), 0..2_000), subject in ".{0,2000}", parts in any::<bool>(),
     ) {
         let identity = Identity {
-            consumer: Some(subject.clone()), issuer: Some(subject.clone()), subject: Some(subject), ..Identity::default()
+            consumer: Some(subject.clone()), issuer: Some(subject.clone()), subject: Some(subject.clone()), ..Identity::default()
         };
-        let key = of_limit(&of_route(&route), &limit(&"n".repeat(64)), &Client::Identity(Some(identity)));
+        let host = MockHost::with_request(&[(":method", "GET"), (":path", "/"), ("a", &subject)]);
+        host.set_filter_state(FILTER_STATE, &identity.to_json());
+        let by = if parts { By::Parts(self::parts()) } else { By::IDENTITY };
+        let key = key_of(&host, &of_route(&route), &Limit { by, ..limit(&"n".repeat(64)) });
         prop_assert!(key.len() <= 1_500, "{}", key.len());
     }
 }

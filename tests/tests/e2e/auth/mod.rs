@@ -13,7 +13,7 @@ mod signatures;
 mod tokens;
 
 #[path = "../../../../filters/auth/tests/auth/issuer.rs"]
-mod issuer;
+pub(crate) mod issuer;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,7 +27,7 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn claims(provider: &str) -> Value {
+pub(crate) fn claims(provider: &str) -> Value {
     json!({"iss": rows::issuer(provider), "aud": "ferrox", "sub": "alice", "exp": now() + 600, "scope": "read"})
 }
 

@@ -6,6 +6,7 @@ mod counting;
 mod known;
 mod leases;
 mod local;
+mod parts;
 mod under_way;
 mod whose;
 
