@@ -65,6 +65,14 @@ impl<'h> Client<'h> {
         self.identity.get_or_init(read)
     }
 
+    /// Whose API key was used.
+    pub(crate) fn consumer(&self) -> Option<&str> {
+        match self.identity() {
+            Said::This(identity) => identity.consumer.as_deref(),
+            Said::Nothing | Said::Unreadable(_) => None,
+        }
+    }
+
     /// A claim that auth verified, as JSON.
     pub(crate) fn claim(&self, path: &ClaimPath) -> Said<String> {
         let read = || Said::read(self.host.filter_state(CLAIMS_STATE), PublishedClaims::from_json);

@@ -13,7 +13,7 @@ use crate::{
     answer,
     client::Client,
     decision::{self, StoreFailure, Verdict},
-    keys,
+    holds, keys,
     known::{self, KnownOver},
     leases::Leases,
     local::LocalCounts,
@@ -235,6 +235,7 @@ impl Limiter {
             return Ok(None);
         };
         let client = Client::of(host);
+        let Some(rules) = holds::for_client(&rules, &client) else { return Ok(None) };
         let check = |limit: &Limit| LimitCheck {
             algorithm: limit.algorithm,
             burst: limit.store_burst(),

@@ -7,6 +7,7 @@
 //! decides only the limits of its stage.
 //!
 //! * `rules`: the limits of a request, from its route or from the configuration.
+//! * `holds`: those of them that hold for it.
 //! * `client`, `request`, `network`: whose request it is.
 //! * `keys`, `parts`: what a limit counts under.
 //! * `known`: what is over its limit for some time, so that nobody is asked.
@@ -23,6 +24,7 @@ mod answer;
 mod client;
 mod decision;
 mod filter;
+mod holds;
 mod keys;
 mod known;
 mod leases;

@@ -28,7 +28,11 @@ impl Rules {
     /// The part of a policy that a stage decides.
     pub(crate) fn of(policy: &RateLimitPolicy, stage: Stage) -> Self {
         let limits = policy.at(stage).map(|policy| policy.limits).unwrap_or_default();
-        let timeout = policy.timeout_ms.map(|ms| Duration::from_millis(ms.into()));
+        Self::new(limits, policy.timeout_ms.map(|ms| Duration::from_millis(ms.into())))
+    }
+
+    /// Rules of these limits.
+    pub(crate) fn new(limits: Vec<Limit>, timeout: Option<Duration>) -> Self {
         Self { announced: answer::policy_value(&limits), limits, timeout }
     }
 

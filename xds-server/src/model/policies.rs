@@ -98,10 +98,10 @@ fn join_limits_to_auth(policies: &mut Policies, has_auth: bool, check: &mut RowC
     let Some(rate_limit) = &policies.rate_limit else { return };
     let by_identity = |limit: &Limit| limit.stage() == Stage::Identity;
     for (index, limit) in rate_limit.limits.iter().enumerate().filter(|(_, limit)| by_identity(limit)) {
-        let mut refuse = |reason: String| check.refuse(format!("policy.limits[{index}].by"), reason);
+        let mut refuse = |reason: String| check.refuse(format!("policy.limits[{index}]"), reason);
         if !has_auth {
             refuse(format!(
-                "limit '{}' counts by identity, but without an auth policy the route knows none",
+                "limit '{}' needs to know who asks, but the route has no auth policy",
                 limit.name
             ));
         }

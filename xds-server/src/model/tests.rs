@@ -147,7 +147,7 @@ fn a_limit_by_identity_needs_an_auth_policy() {
     let limits = json!({"limits": [{"name": "n", "by": "identity", "requests": 1, "window_seconds": 1}]});
     let by_identity = policy("orders", "rate_limit", limits);
     let found = problem(|rows| rows.route_policies.push(by_identity.clone()));
-    assert!(found.contains("field policy.limits[0].by: limit 'n' counts by identity, but"), "{found}");
+    assert!(found.contains("field policy.limits[0]: limit 'n' needs to know who asks, but"), "{found}");
     let auth = policy("orders", "auth", json!({"api_key": {}}));
     assert!(problems(|rows| rows.route_policies.extend([auth, by_identity])).is_empty());
 }
@@ -160,7 +160,7 @@ fn auth_tells_later_filters_the_claims_that_limits_count_by() {
     let found = problem(|rows| {
         rows.route_policies.extend([policy("orders", "auth", json!({"api_key": {}})), by_claim.clone()]);
     });
-    assert!(found.contains("field policy.limits[0].by: limit 'n' counts by a claim, but"), "{found}");
+    assert!(found.contains("field policy.limits[0]: limit 'n' counts by a claim, but"), "{found}");
     let mut rows = sound();
     let auth = policy("orders", "auth", json!({"jwt": {}, "publish_claims": ["sub"]}));
     rows.route_policies.extend([auth, by_claim]);

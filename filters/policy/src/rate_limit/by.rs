@@ -24,12 +24,12 @@ pub enum By {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Whose {
-    /// The client's address, as Envoy determined it. Decided before authentication.
+    /// The client's address, as Envoy determined it. Decided before authentication, unless consumers are exempt.
     Address,
     /// The consumer of an API key, or issuer and subject of a token. Decided after authentication; requests
     /// without an identity share one count.
     Identity,
-    /// Everybody's. Decided before authentication.
+    /// Everybody's. Decided before authentication, unless consumers are exempt.
     All,
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{By, Mode, Stage};
+use super::{By, Exempt, Methods, Mode, Stage};
 use crate::{Check, Invalid};
 
 /// So many requests in so much time, or so many at once.
@@ -14,6 +14,12 @@ pub struct Limit {
     pub name: String,
     /// Whose requests are counted together.
     pub by: By,
+    /// The methods of the requests that it holds for: `read` for the safe ones, `write` for all others, or a list. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub methods: Option<Methods>,
+    /// Whose requests are neither counted nor refused. Default: nobody's.
+    #[serde(default, skip_serializing_if = "Exempt::is_empty")]
+    pub exempt: Exempt,
     /// How they are counted. Default: `fixed_window`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub algorithm: Algorithm,
@@ -99,7 +105,8 @@ impl Limit {
     /// The stage that decides this limit.
     #[must_use]
     pub fn stage(&self) -> Stage {
-        self.by.stage()
+        let needs_identity = !self.exempt.consumers.is_empty();
+        if needs_identity { Stage::Identity } else { self.by.stage() }
     }
 
     /// The limit that one worker keeps while nobody else can be asked.
@@ -157,6 +164,10 @@ impl Check for Limit {
             return Err(Invalid::new("window_seconds", format!("must be 1 to {LONGEST_WINDOW} (31 days)")));
         }
         self.by.check().map_err(|invalid| invalid.within("by"))?;
+        if let Some(methods) = &self.methods {
+            methods.check().map_err(|invalid| invalid.within("methods"))?;
+        }
+        self.exempt.check().map_err(|invalid| invalid.within("exempt"))?;
         self.check_algorithm()?;
         self.check_mode()?;
         self.check_address()?;

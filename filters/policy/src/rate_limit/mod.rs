@@ -2,7 +2,9 @@
 
 mod by;
 mod config;
+mod exempt;
 mod limit;
+mod methods;
 mod mode;
 mod template;
 
@@ -11,7 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     by::{By, Part, Whose},
     config::RateLimitConfig,
+    exempt::{Exempt, Network},
     limit::{Algorithm, Limit, OnStoreFailure},
+    methods::{MethodKind, Methods},
     mode::Mode,
     template::PathTemplate,
 };

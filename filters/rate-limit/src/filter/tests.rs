@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 mod algorithms;
 mod breaking;
 mod ends;
+mod holds;
 mod known;
 mod leasing;
 mod parts;

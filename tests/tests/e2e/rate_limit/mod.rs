@@ -3,6 +3,7 @@
 mod algorithms;
 mod breaking;
 mod counting;
+mod holds;
 mod known;
 mod leases;
 mod local;

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A gateway that believes the address in `X-Forwarded-For`.
-async fn behind_a_proxy(rows: &str) -> (Gateway, Port) {
+pub(super) async fn behind_a_proxy(rows: &str) -> (Gateway, Port) {
     let gateway = Gateway::start(rows).await.unwrap();
     let columns = "protocol, trusted_hops, trusted_proxies";
     let port = listeners::add(&gateway, "l", columns, "'http', 1, '{127.0.0.1/32}'").await;
@@ -19,7 +19,7 @@ async fn behind_a_proxy(rows: &str) -> (Gateway, Port) {
 }
 
 /// The statuses of the answers to these clients, one after the other.
-async fn asked_by(port: &Port, path: &str, clients: &[&str]) -> Vec<u16> {
+pub(super) async fn asked_by(port: &Port, path: &str, clients: &[&str]) -> Vec<u16> {
     let mut statuses = Vec::new();
     for client in clients {
         let request = get(path, "gateway", &[&format!("x-forwarded-for: {client}")]);
