@@ -8,7 +8,7 @@ FILTERS := -p ferrox-auth -p ferrox-rate-limit -p ferrox-cache-key
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: ## Install what is missing: PostgreSQL, Redis, Envoy, the wasm standard library
@@ -63,6 +63,14 @@ bench-auth: setup wasm ## Envoy's CPU for a request: the auth filter beside Envo
 	scripts/build-wasm.sh --empty
 	$(CARGO) bench -p ferrox-tests --bench auth -- $(BENCH_AUTH)
 
+# Likewise. BENCH_RATE_LIMIT holds arguments, for example '--alone'.
+.PHONY: bench-rate-limit
+bench-rate-limit: setup wasm ## CPU for a request: the rate-limit filter and sidecar beside Envoy's own filter and limitador
+	scripts/build-wasm.sh --empty
+	$(CARGO) build --release -p ferrox-redis-sidecar
+	scripts/build-limitador.sh
+	FERROX_BIN_DIR=$(CURDIR)/target/release $(CARGO) bench -p ferrox-tests --bench rate-limit -- $(BENCH_RATE_LIMIT)
+
 # Likewise. BENCH_KEYS holds arguments, for example '--keys 10000'.
 .PHONY: bench-keys
 bench-keys: setup wasm ## What 100,000 API keys cost a real Envoy: bytes, memory, time
@@ -75,6 +83,7 @@ lint: setup ## Format, clippy (native and wasm), documentation, licences and sou
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
+	$(CARGO) fmt --manifest-path tests/rivals/limitador/Cargo.toml --check
 	@. scripts/wasm-toolchain.sh; if [ "$$(wasm_toolchain)" = installed ]; then set -x; \
 	    $(CARGO) clippy $(FILTERS) --lib --target "$$WASM_TARGET" --target-dir target/wasm -- -D warnings; fi
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items
@@ -93,6 +102,7 @@ reference: setup ## Write docs/reference/tables.md and schema/ from the database
 fmt: ## Format all code
 	$(CARGO) fmt --all
 	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
+	$(CARGO) fmt --manifest-path tests/rivals/limitador/Cargo.toml
 
 .PHONY: clean
 clean: down ## Remove everything that was built, installed into .ferrox or stored

@@ -48,6 +48,19 @@ pub fn envoy() -> Result<PathBuf, Error> {
     Err(Error::Missing { what: path.display().to_string(), hint: "run 'make setup'" })
 }
 
+/// limitador as a rate limit service: `FERROX_LIMITADOR`, or what `make bench-rate-limit` built.
+///
+/// # Errors
+/// When it is not there.
+pub fn limitador() -> Result<PathBuf, Error> {
+    let built = || workspace().join("target/rivals/release/ferrox-rival-limitador");
+    let path = env::var_os("FERROX_LIMITADOR").map_or_else(built, PathBuf::from);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(Error::Missing { what: path.display().to_string(), hint: "run 'make bench-rate-limit'" })
+}
+
 /// Python with gRPC, as `make setup` installed it.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 //! stopped and started again on its own, on the same port. No part outlives the process that started it, however
 //! that ends.
 
+pub mod bench;
 pub mod binaries;
 pub mod bootstrap;
 pub mod control_plane;

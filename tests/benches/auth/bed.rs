@@ -1,73 +1,51 @@
-//! What runs: the Envoy that is measured, and another one as its upstream.
+//! What runs: the Envoys, and how often auth has signatures verified.
 
 use std::{fs, path::Path, time::Duration};
 
-use ferrox_testbed::{binaries, cpu, envoy::Envoy, ports::Port};
+use ferrox_testbed::{
+    bench::{Failure, bed},
+    binaries,
+    ports::Port,
+};
 use tempfile::TempDir;
 
 use crate::{
-    Failure,
     configuration::{self, Modules},
     variant::Variant,
 };
 
 /// What runs. It ends when this value is dropped.
 pub(crate) struct Bed {
-    measured: Envoy,
-    process: u32,
-    /// The listener of each variant.
-    pub(crate) listeners: Vec<Port>,
-    _upstream: Envoy,
-    _ports: [Port; 2],
+    envoys: bed::Bed,
     _folder: TempDir,
 }
 
 impl Bed {
     pub(crate) async fn start(variants: &[Variant]) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("ferrox-bench-auth-").tempdir()?;
-        let (upstream, idle) = (Port::free()?, Port::free()?);
-        let answers = configuration::upstream(upstream.number());
-        let upstream_envoy = start(folder.path(), "upstream", &answers).await?;
-        let listeners = variants.iter().map(|_| Port::free()).collect::<Result<Vec<_>, _>>()?;
-        let ports: Vec<_> = listeners.iter().map(Port::number).collect();
-        let config = configuration::measured(variants, &ports, upstream.number(), &modules(folder.path())?);
-        let mut measured = start(folder.path(), "measured", &config).await?;
-        let process = measured.service().id().ok_or("Envoy does not run")?;
-        Ok(Self {
-            measured,
-            process,
-            listeners,
-            _upstream: upstream_envoy,
-            _ports: [upstream, idle],
-            _folder: folder,
-        })
+        let served = configuration::served(variants, &modules(folder.path())?);
+        let envoys = bed::Bed::start(folder.path(), &served, &[]).await?;
+        Ok(Self { envoys, _folder: folder })
+    }
+
+    /// The listener of each variant.
+    pub(crate) fn listeners(&self) -> &[Port] {
+        self.envoys.listeners()
     }
 
     /// Processor time of the measured Envoy so far.
     pub(crate) fn cpu(&self) -> Result<Duration, Failure> {
-        Ok(cpu::used(self.process)?)
+        self.envoys.cpu()
     }
 
     /// How many signatures auth has had verified so far.
     pub(crate) async fn verified(&self) -> Result<u64, Failure> {
-        let stats = self.measured.stats().await?;
+        let stats = self.envoys.stats().await?;
         let counter = |name: &str| stats.get(name).copied().unwrap_or(0);
         let [by_envoy, in_wasm] =
             ["by_envoy", "in_wasm"].map(|by| counter(&format!("wasmcustom.ferrox.auth.signatures.{by}")));
         Ok(by_envoy + in_wasm)
     }
-}
-
-async fn start(folder: &Path, name: &str, config: &serde_json::Value) -> Result<Envoy, Failure> {
-    let admin = Port::free()?;
-    let mut config = config.clone();
-    if let Some(members) = config.as_object_mut() {
-        members.insert(
-            "admin".to_owned(),
-            serde_json::json!({"address": configuration::address(admin.number())}),
-        );
-    }
-    Ok(Envoy::start_with_workers(folder, name, admin, &config.to_string(), 1).await?)
 }
 
 fn modules(folder: &Path) -> Result<Modules, Failure> {

@@ -1,7 +1,8 @@
 //! What the Envoys run.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use ferrox_testbed::bench::configuration::{Served, wasm};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -21,52 +22,14 @@ pub(crate) struct Modules {
     pub(crate) all_in_wasm: PathBuf,
 }
 
-pub(crate) fn address(port: u16) -> Value {
-    json!({"socket_address": {"address": "127.0.0.1", "port_value": port}})
-}
-
-/// An Envoy that answers.
-pub(crate) fn upstream(port: u16) -> Value {
-    let route = json!({
-        "match": {"prefix": "/"},
-        "direct_response": {"status": 200, "body": {"inline_string": "{\"orders\":[]}"}},
-    });
-    json!({"static_resources": {"listeners": [listener("upstream", port, &[], &route)]}})
-}
-
-/// The Envoy that is measured: a listener for each variant, all to one upstream.
-pub(crate) fn measured(variants: &[Variant], ports: &[u16], upstream: u16, modules: &Modules) -> Value {
-    let listeners: Vec<_> = variants
-        .iter()
-        .zip(ports)
-        .map(|(variant, port)| {
-            let filters: Vec<_> = filter(variant, modules).into_iter().collect();
-            listener(&variant.name, *port, &filters, &route(variant))
-        })
-        .collect();
-    let endpoint = json!({"endpoint": {"address": address(upstream)}});
-    let cluster = json!({
-        "name": "upstream", "type": "STATIC",
-        "load_assignment": {"cluster_name": "upstream", "endpoints": [{"lb_endpoints": [endpoint]}]},
-    });
-    json!({"static_resources": {"listeners": listeners, "clusters": [cluster]}})
-}
-
-fn listener(name: &str, port: u16, filters: &[Value], route: &Value) -> Value {
-    let router = json!({
-        "name": "envoy.filters.http.router",
-        "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},
-    });
-    let manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "bench",
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [route]}]},
-        "http_filters": filters.iter().chain(std::iter::once(&router)).collect::<Vec<_>>(),
-    });
-    let chain = json!({"filters": [{
-        "name": "envoy.filters.network.http_connection_manager", "typed_config": manager,
-    }]});
-    json!({"name": name, "address": address(port), "filter_chains": [chain]})
+/// What the listener of each variant serves.
+pub(crate) fn served(variants: &[Variant], modules: &Modules) -> Vec<Served> {
+    let served = |variant: &Variant| Served {
+        name: variant.name.clone(),
+        filters: filter(variant, modules).into_iter().collect(),
+        route: route(variant),
+    };
+    variants.iter().map(served).collect()
 }
 
 /// To the upstream, with the policy where the control plane writes it.
@@ -93,30 +56,6 @@ fn filter(variant: &Variant, modules: &Modules) -> Option<Value> {
         Filter::Ferrox { consumers } => Some(wasm(&variant.name, &modules.auth, &auth(consumers))),
         Filter::FerroxAllInWasm => Some(wasm(&variant.name, &modules.all_in_wasm, &auth(1))),
     }
-}
-
-/// A wasm filter as the control plane configures it, with a root of its own: variants share no memory of tokens.
-fn wasm(root: &str, module: &Path, configuration: &Value) -> Value {
-    json!({
-        "name": "ferrox",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": {
-                "name": root,
-                "root_id": root,
-                "failure_policy": "FAIL_RELOAD",
-                "vm_config": {
-                    "vm_id": module,
-                    "runtime": "envoy.wasm.runtime.v8",
-                    "code": {"local": {"filename": module}},
-                },
-                "configuration": {
-                    "@type": "type.googleapis.com/google.protobuf.StringValue",
-                    "value": configuration.to_string(),
-                },
-            },
-        },
-    })
 }
 
 fn auth(consumers: usize) -> Value {

@@ -1,24 +1,20 @@
 //! What authentication costs: Envoy's processor time for a request, with the auth filter and with Envoy's own filters.
 //!
-//! `make bench-auth` runs it. One Envoy has a listener for each variant. The variants take turns in several rounds, so that
-//! whatever else the machine does meets all of them, and what counts is the median of the rounds' ratios.
+//! `make bench-auth` runs it; [`ferrox_testbed::bench`] tells how.
 
 mod bed;
 mod configuration;
-mod load;
 mod requests;
 mod rounds;
 mod table;
 mod variant;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
+use ferrox_testbed::bench::{Failure, choice::chosen};
 
 use crate::{bed::Bed, requests::Pools, rounds::Rounds};
-
-/// Why the measurement could not go on.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, Parser)]
 #[command(name = "auth", about = "Envoy's CPU for a request, by the auth filter and by Envoy's own")]
@@ -57,10 +53,11 @@ async fn main() -> ExitCode {
 
 async fn run(options: &Options) -> Result<(), Failure> {
     let all = if options.algorithms { variant::of_algorithms() } else { variant::all() };
-    let variants = variant::chosen(all, &options.only)?;
+    let variants = chosen(all, &options.only)?;
     let pools = Pools::fill(&variants)?;
     let bed = Bed::start(&variants).await?;
-    let mut rounds = Rounds::warm_up(&bed, &variants, &pools, options.clients, options.turn_ms).await?;
+    let turn = Duration::from_millis(options.turn_ms.into());
+    let mut rounds = Rounds::warm_up(&bed, &variants, &pools, options.clients, turn).await?;
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         rounds.turn(&bed, &variants, &pools).await?;

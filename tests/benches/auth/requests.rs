@@ -6,10 +6,10 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use ferrox_testbed::bench::{Failure, request};
 use serde_json::{Value, json};
 
 use crate::{
-    Failure,
     configuration::{AUDIENCE, ISSUER},
     variant::{Brings, Variant},
 };
@@ -53,13 +53,6 @@ fn requests(brings: Brings) -> Result<Vec<Vec<u8>>, Failure> {
         Brings::FreshToken(algorithm) => tokens(algorithm, "fresh", FRESH)?.into_iter().map(bearer).collect(),
         Brings::WrongToken(algorithm) => wrong_tokens(algorithm)?.into_iter().map(bearer).collect(),
     })
-}
-
-/// What a program asks of an API.
-fn request(credentials: &str) -> Vec<u8> {
-    let headers = "host: api.example.com\r\nuser-agent: bench/1.0\r\naccept: application/json\r\n\
-                   accept-encoding: gzip, br\r\ncontent-type: application/json\r\n";
-    format!("GET /orders/17?fields=all HTTP/1.1\r\n{headers}{credentials}\r\n").into_bytes()
 }
 
 /// Tokens of some 800 bytes (RS256) that differ in `jti`, signed by all cores.

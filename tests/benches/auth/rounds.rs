@@ -2,48 +2,43 @@
 
 use std::time::Duration;
 
-use crate::{
+use ferrox_testbed::bench::{
     Failure,
+    turns::{Turns, each},
+};
+
+use crate::{
     bed::Bed,
-    load::Clients,
     requests::Pools,
     variant::{Brings, Filter, Variant},
 };
 
-/// Requests before anything is measured: enough for V8 to have compiled what is used often.
-const WARM_UP: usize = 2_000;
+/// What is measured.
+pub(crate) struct Rounds(Vec<Measured>);
 
-/// What is measured, and with how many requests each.
-pub(crate) struct Rounds(Vec<Turns>);
-
-/// The turns of one variant.
-struct Turns {
-    clients: Clients,
-    /// Requests in a turn.
-    requests: usize,
-    /// The number of the next request.
-    next: usize,
+/// One variant.
+struct Measured {
+    turns: Turns,
     /// Microseconds for a request, for each turn.
     microseconds: Vec<f64>,
 }
 
 impl Rounds {
-    /// Finds out how many requests make a turn of so many milliseconds.
+    /// Finds out how many requests make a turn of this processor time.
     pub(crate) async fn warm_up(
         bed: &Bed,
         variants: &[Variant],
         pools: &Pools,
         clients: u16,
-        turn_ms: u32,
+        turn: Duration,
     ) -> Result<Self, Failure> {
         let mut all = Vec::new();
-        for (variant, listener) in variants.iter().zip(&bed.listeners) {
-            let clients = Clients::connect(listener.address(), clients).await?;
-            let mut turns = Turns { clients, requests: WARM_UP, next: 0, microseconds: Vec::new() };
-            turns.take(bed, variant, pools).await?;
-            let each = turns.microseconds.pop().unwrap_or_default().max(1.0);
-            turns.requests = (f64::from(turn_ms) * 1000.0 / each).ceil() as usize;
-            all.push(turns);
+        for (variant, listener) in variants.iter().zip(bed.listeners()) {
+            let turns = Turns::connect(listener.address(), clients).await?;
+            let mut measured = Measured { turns, microseconds: Vec::new() };
+            measured.take(bed, variant, pools).await?;
+            measured.turns.last(turn, measured.microseconds.pop().unwrap_or_default());
+            all.push(measured);
         }
         Ok(Self(all))
     }
@@ -55,29 +50,28 @@ impl Rounds {
         variants: &[Variant],
         pools: &Pools,
     ) -> Result<(), Failure> {
-        for (turns, variant) in self.0.iter_mut().zip(variants) {
-            turns.take(bed, variant, pools).await?;
+        for (measured, variant) in self.0.iter_mut().zip(variants) {
+            measured.take(bed, variant, pools).await?;
         }
         Ok(())
     }
 
     /// Microseconds for a request, for each variant in each round.
     pub(crate) fn finish(self) -> Vec<Vec<f64>> {
-        self.0.into_iter().map(|turns| turns.microseconds).collect()
+        self.0.into_iter().map(|measured| measured.microseconds).collect()
     }
 }
 
-impl Turns {
+impl Measured {
     async fn take(&mut self, bed: &Bed, variant: &Variant, pools: &Pools) -> Result<(), Failure> {
         let failed = |failure: Failure| format!("{}: {failure}", variant.name);
-        let requests = pools.of(variant.brings);
         let verified_before = bed.verified().await?;
         let before = bed.cpu()?;
-        self.clients.ask(requests, self.next, self.requests, variant.statuses()).await.map_err(failed)?;
-        let used: Duration = bed.cpu()?.saturating_sub(before);
-        self.next += self.requests;
-        check(variant, bed.verified().await? - verified_before, self.requests)?;
-        self.microseconds.push(used.as_secs_f64() * 1e6 / self.requests as f64);
+        let requests = pools.of(variant.brings);
+        let asked = self.turns.take(requests, variant.statuses()).await.map_err(failed)?;
+        let used = bed.cpu()?.saturating_sub(before);
+        check(variant, bed.verified().await? - verified_before, asked)?;
+        self.microseconds.push(each(used, asked));
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::Failure;
+use ferrox_testbed::bench::{choice, table::Beside};
 
 /// One way to serve a request.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,13 +11,6 @@ pub(crate) struct Variant {
     pub(crate) brings: Brings,
     /// What it is compared with.
     pub(crate) beside: Option<Beside>,
-}
-
-/// Another variant by its name, and how many times its cost is the aim.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Beside {
-    pub(crate) name: &'static str,
-    pub(crate) aim: f64,
 }
 
 /// A filter of Envoy's chain.
@@ -85,6 +78,16 @@ impl Variant {
     }
 }
 
+impl choice::Variant for Variant {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn beside(&self) -> Vec<&'static str> {
+        self.beside.iter().map(|beside| beside.name).collect()
+    }
+}
+
 pub(crate) const BARE: &str = "bare proxy";
 
 const FERROX: Filter = Filter::Ferrox { consumers: 1 };
@@ -139,25 +142,3 @@ pub(crate) fn of_algorithms() -> Vec<Variant> {
 }
 
 pub(crate) const REMEMBERED: &str = "remembered";
-
-/// Those whose name contains one of the texts, what they are compared with, and the first; all where there is no text.
-pub(crate) fn chosen(all: Vec<Variant>, only: &[String]) -> Result<Vec<Variant>, Failure> {
-    if only.is_empty() {
-        return Ok(all);
-    }
-    let is_named = |variant: &&Variant| only.iter().any(|text| variant.name.contains(text));
-    let named: Vec<_> = all.iter().filter(is_named).cloned().collect();
-    if named.is_empty() {
-        let names: Vec<_> = all.iter().map(|variant| variant.name.as_str()).collect();
-        return Err(format!("no variant has such a name; there are: {}", names.join("; ")).into());
-    }
-    let is_beside = |variant: &Variant| {
-        named.iter().filter_map(|named| named.beside.as_ref()).any(|beside| beside.name == variant.name)
-    };
-    let first = all.first().cloned();
-    let is_first = |variant: &Variant| first.as_ref() == Some(variant);
-    Ok(all
-        .into_iter()
-        .filter(|variant| is_first(variant) || named.contains(variant) || is_beside(variant))
-        .collect())
-}

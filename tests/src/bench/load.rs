@@ -10,13 +10,13 @@ use tokio::{
     time::timeout,
 };
 
-use crate::Failure;
+use super::Failure;
 
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Clients of one address.
-pub(crate) struct Clients(Vec<Client>);
+pub(super) struct Clients(Vec<Client>);
 
 struct Client {
     stream: TcpStream,
@@ -24,7 +24,11 @@ struct Client {
 }
 
 impl Clients {
-    pub(crate) async fn connect(address: SocketAddr, count: u16) -> Result<Self, Failure> {
+    /// So many of them, connected.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub(super) async fn connect(address: SocketAddr, count: u16) -> Result<Self, Failure> {
         let connect = async |_| -> Result<Client, Failure> {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
@@ -34,7 +38,10 @@ impl Clients {
     }
 
     /// Sends so many requests, from number `first` on and round about, each of which must be answered by one of these statuses.
-    pub(crate) async fn ask(
+    ///
+    /// # Errors
+    /// When one is answered by another, or not within 30 seconds.
+    pub(super) async fn ask(
         &mut self,
         requests: &[Vec<u8>],
         first: usize,
