@@ -74,7 +74,14 @@ fn policy(limits: Limits) -> Vec<Value> {
         Limits::FixedWindow => vec![hour],
         Limits::TokenBucket => vec![limit("hour", "token_bucket", 1_000_000_000, 3600)],
         Limits::Two => vec![hour, limit("minute", "fixed_window", 1_000_000_000, 60)],
-        Limits::UsedUp => vec![limit("month", "fixed_window", 1, 2_678_400)],
+        Limits::UsedUp | Limits::KnownUsedUp => vec![limit("month", "fixed_window", 1, 2_678_400)],
+        Limits::Leased => {
+            let mut leased = hour;
+            if let Some(members) = leased.as_object_mut() {
+                members.insert("mode".to_owned(), json!("leased"));
+            }
+            vec![leased]
+        }
     }
 }
 
@@ -83,9 +90,10 @@ fn filter(variant: &Variant, modules: &Modules) -> Option<Value> {
         Filter::None => None,
         Filter::Empty => Some(wasm(variant.name, &modules.empty, &json!({}))),
         Filter::Native(_, limits) => Some(native(limits, variant.filter.asks()?)),
-        Filter::Ferrox(_) => {
+        Filter::Ferrox(limits) => {
             let sidecar = json!({"cluster": Service::Sidecar.name(), "timeout_ms": PATIENCE_MS});
-            let configuration = json!({"stage": "address", "sidecar": sidecar});
+            let known_keys = if limits == Limits::UsedUp { 0 } else { 10_000 };
+            let configuration = json!({"stage": "address", "sidecar": sidecar, "known_keys": known_keys});
             Some(wasm(variant.name, &modules.rate_limit, &configuration))
         }
     }
@@ -94,9 +102,9 @@ fn filter(variant: &Variant, modules: &Modules) -> Option<Value> {
 fn native(limits: Limits, service: Service) -> Value {
     // As limitador has them.
     let domain = match limits {
-        Limits::FixedWindow | Limits::TokenBucket => "allowed",
+        Limits::FixedWindow | Limits::TokenBucket | Limits::Leased => "allowed",
         Limits::Two => "two",
-        Limits::UsedUp => "denied",
+        Limits::UsedUp | Limits::KnownUsedUp => "denied",
     };
     json!({
         "name": "envoy.filters.http.ratelimit",

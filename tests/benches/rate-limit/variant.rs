@@ -54,8 +54,12 @@ pub(crate) enum Limits {
     TokenBucket,
     /// Two by fixed windows with room for all requests.
     Two,
-    /// One by a fixed window that has no room after the first request.
+    /// One by a fixed window that has no room after the first request, which nobody remembers but the store.
     UsedUp,
+    /// The same, which the filter remembers.
+    KnownUsedUp,
+    /// One by a fixed window with room for all requests, of which a worker holds tokens.
+    Leased,
 }
 
 /// Whose requests.
@@ -67,13 +71,23 @@ pub(crate) enum From {
 }
 
 impl Filter {
-    /// Whom it asks for each request.
+    /// Whom it asks.
     pub(crate) const fn asks(self) -> Option<Service> {
         match self {
             Self::None | Self::Empty => None,
             Self::Native(Storage::Exact, _) => Some(Service::LimitadorExact),
             Self::Native(Storage::Cached, _) => Some(Service::LimitadorCached),
             Self::Ferrox(_) => Some(Service::Sidecar),
+        }
+    }
+
+    /// How many questions so many requests lead to, at least and at most.
+    pub(crate) const fn questions(self, requests: u64) -> (u64, u64) {
+        match self {
+            Self::None | Self::Empty => (0, 0),
+            // Now and then: nothing like each.
+            Self::Ferrox(Limits::KnownUsedUp | Limits::Leased) => (0, requests / 10),
+            Self::Native(..) | Self::Ferrox(_) => (requests, requests),
         }
     }
 }
@@ -99,7 +113,8 @@ impl Variant {
     pub(crate) const fn statuses(&self) -> &'static [u16] {
         match self.filter {
             // The first passes.
-            Filter::Native(_, Limits::UsedUp) | Filter::Ferrox(Limits::UsedUp) => &[200, 429],
+            Filter::Native(_, Limits::UsedUp) => &[200, 429],
+            Filter::Ferrox(Limits::UsedUp | Limits::KnownUsedUp) => &[200, 429],
             _ => &[200],
         }
     }
@@ -123,7 +138,7 @@ const NATIVE_DENIED: &str = "native, limitador, denied";
 
 /// Everything.
 pub(crate) fn all() -> Vec<Variant> {
-    use Limits::{FixedWindow, TokenBucket, Two, UsedUp};
+    use Limits::{FixedWindow, KnownUsedUp, Leased, TokenBucket, Two, UsedUp};
     let native = |name, limits| Variant::new(name, Filter::Native(Storage::Exact, limits));
     let ferrox = |name, limits| Variant::new(name, Filter::Ferrox(limits));
     let third = 1.0 / 3.0;
@@ -143,5 +158,7 @@ pub(crate) fn all() -> Vec<Variant> {
             .service(NATIVE_MANY, third),
         native(NATIVE_DENIED, UsedUp),
         ferrox("denied by the store", UsedUp).envoy(NATIVE_DENIED, 1.0).service(NATIVE_DENIED, third),
+        ferrox("denied, known", KnownUsedUp).envoy(BARE, 1.0),
+        ferrox("leased", Leased).envoy(BARE, 1.35),
     ]
 }
