@@ -171,7 +171,7 @@ mod tests {
     prop_compose! {
         fn any_identity()(consumer in prop::option::of("[ab|:0-9]{0,2}"), subject in prop::option::of("[ab|-]{0,2}"),
             scopes in prop::collection::vec("[ab]{1,2}", 0..2)) -> Identity {
-            Identity { consumer, subject, scopes, issuer: None }
+            Identity { consumer, subject, scopes, ..Identity::default() }
         }
     }
 
