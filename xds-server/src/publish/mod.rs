@@ -2,7 +2,7 @@
 //! is served recorded.
 //!
 //! Rows that fail their check change nothing: the last good release stays, also across a restart, and the reason is
-//! shown. Only what is live goes on as the rows say ([`LiveRows`](crate::store::LiveRows)): who is shut out stays out, and a
+//! shown. Only what is live goes on as the rows say ([`LiveRows`]): who is shut out stays out, and a
 //! change of that alone makes no release. While PostgreSQL cannot be reached, what is served stays.
 
 mod expiry;
