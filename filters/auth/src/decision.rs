@@ -142,7 +142,7 @@ fn join(token: Option<&Verified>, key: Option<HeldKey<'_>>) -> Result<Option<Rc<
     let Some(key) = key else { return Ok(bearer) };
     let mut identity = bearer.map(|badge| badge.identity().clone()).unwrap_or_default();
     identity.consumer = Some(key.consumer.to_owned());
-    identity.api_key = Some(key.sha256);
+    identity.api_key = Some(key.sha256.start());
     for scope in &key.terms.scopes {
         if !identity.scopes.contains(scope) {
             identity.scopes.push(scope.clone());

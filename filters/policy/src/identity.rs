@@ -8,7 +8,7 @@ mod published;
 use serde::{Deserialize, Serialize};
 
 pub use self::published::{CLAIMS_STATE, PublishedClaims};
-use crate::{auth::KeyDigest, key::Key};
+use crate::key::Key;
 
 /// Key of the identity in the stream's filter state. Envoy shows it as `wasm.ferrox.identity`.
 pub const FILTER_STATE: &str = "ferrox.identity";
@@ -37,9 +37,9 @@ pub struct Identity {
     /// Name of the consumer whose API key was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consumer: Option<String>,
-    /// SHA-256 of that API key.
+    /// Which API key that was: the first 16 hex digits of its SHA-256. They tell keys apart, and the log shows no more of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<KeyDigest>,
+    pub api_key: Option<String>,
     /// Issuer of the token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issuer: Option<String>,

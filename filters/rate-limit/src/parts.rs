@@ -25,7 +25,7 @@ fn append(key: Key, part: &Part, limit: &Limit, client: &Client<'_>) -> Key {
             key.part("address").optional(client.address().map(|address| network(address, limit)).as_deref())
         }
         Part::Consumer => append_identity(key.part("consumer"), client, |it| it.consumer.clone()),
-        Part::ApiKey => append_identity(key.part("api_key"), client, |it| Some(it.api_key?.to_string())),
+        Part::ApiKey => append_identity(key.part("api_key"), client, |it| it.api_key.clone()),
         Part::Issuer => append_identity(key.part("issuer"), client, |it| it.issuer.clone()),
         Part::Subject => append_identity(key.part("subject"), client, |it| it.subject.clone()),
         Part::Claim(path) => append_said(key.part("claim").part(path.to_json()), client.claim(path)),
