@@ -8,6 +8,7 @@
 //!   plugin configuration.
 //! * [`identity`]: what auth verified, and how the later filters read it.
 //! * [`key`]: the injective encoding of every key in Redis.
+//! * [`network`]: networks of addresses.
 //! * [`placement`]: how a filter finds the policy of a request.
 //! * [`sidecar`]: the messages between the filters and the Redis sidecar.
 //!
@@ -18,6 +19,7 @@ pub mod cache;
 pub mod identity;
 mod invalid;
 pub mod key;
+pub mod network;
 pub mod placement;
 pub mod rate_limit;
 #[cfg(feature = "schema")]

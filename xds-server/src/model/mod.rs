@@ -40,7 +40,7 @@ pub use host::HostPattern;
 pub use key_source::KeySource;
 pub(crate) use key_source::{check_url, shown};
 pub use keys::check_api_key;
-pub use listener::{Certificates, Cidr, ClientAddress, Limits, Listener, Protocol};
+pub use listener::{Certificates, ClientAddress, Limits, Listener, Protocol};
 pub use method::Method;
 pub use name::{CertificateName, GatewayName, ListenerName, RouteName, UpstreamName};
 pub use path::{Path, PathMatch, PathTemplate};

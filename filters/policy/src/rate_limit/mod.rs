@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     by::{By, Part, Whose},
     config::RateLimitConfig,
-    exempt::{Exempt, Network},
+    exempt::Exempt,
     limit::{Algorithm, Limit, OnStoreFailure},
     methods::{MethodKind, Methods},
     mode::Mode,

@@ -11,8 +11,10 @@ use std::{
     sync::Arc,
 };
 
+use ferrox_policy::network::Network;
+
 pub use self::{
-    address::{Cidr, ClientAddress},
+    address::ClientAddress,
     limits::Limits,
     protocol::{Certificates, Protocol},
 };
@@ -39,7 +41,7 @@ pub struct Listener {
     /// Whence the address of a client is known.
     pub client_address: ClientAddress,
     /// The networks that connections may come from; none: anywhere.
-    pub trusted_proxies: BTreeSet<Cidr>,
+    pub trusted_proxies: BTreeSet<Network>,
     /// What a client may ask of Envoy.
     pub limits: Limits,
 }
@@ -94,7 +96,8 @@ fn parse(
     let address = parse_address(row, check);
     let protocol = protocol::parse(row, certificates, check);
     let client_address = address::parse(row, check);
-    let trusted_proxies = check.set("trusted_proxies", &row.trusted_proxies, Cidr::parse);
+    let trusted_proxies =
+        check.set("trusted_proxies", &row.trusted_proxies, |text| Network::try_from(text.to_owned()));
     let limits = limits::parse(row, check);
     Some(Listener {
         name: name?,

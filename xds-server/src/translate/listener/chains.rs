@@ -11,13 +11,14 @@ use envoy_types::pb::{
     },
     google::protobuf::UInt64Value,
 };
+use ferrox_policy::network::Network;
 
 use super::{
     connection_manager::{Connections, Requests, connection_manager},
     name, network_filter, tls,
 };
 use crate::{
-    model::{Certificates, Cidr, Listener, Model, Protocol, Sharding},
+    model::{Certificates, Listener, Model, Protocol, Sharding},
     translate::proto,
 };
 
@@ -87,10 +88,10 @@ fn chain(listener: &Listener, server_names: Vec<String>, requests: Requests) -> 
     }
 }
 
-fn range(network: &Cidr) -> CidrRange {
+fn range(network: &Network) -> CidrRange {
     CidrRange {
-        address_prefix: network.address.to_string(),
-        prefix_len: proto::number(network.prefix_length.into()),
+        address_prefix: network.address().to_string(),
+        prefix_len: proto::number(network.bits().into()),
     }
 }
 
