@@ -1,10 +1,13 @@
 //! Whose requests a limit counts together.
 
-use std::{collections::HashSet, fmt};
+use std::collections::HashSet;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{PathTemplate, Stage};
+use super::{
+    PathTemplate, Stage,
+    word_or_list::{self, WordOrList},
+};
 use crate::{Check, Invalid, auth::ClaimPath, identity, invalid::check_header_name};
 
 /// Whose requests a limit counts together, within one route unless it is shared: a word, or a list of parts.
@@ -123,28 +126,13 @@ impl Part {
     }
 }
 
-/// By hand, since what serde says of untagged types names neither the field nor the reason.
 impl<'de> Deserialize<'de> for By {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-struct Visitor;
-
-impl<'de> de::Visitor<'de> for Visitor {
-    type Value = By;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("address, identity, all, or a list of parts")
-    }
-
-    fn visit_str<E: de::Error>(self, word: &str) -> Result<By, E> {
-        Whose::deserialize(de::value::StrDeserializer::new(word)).map(By::Whose)
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, parts: A) -> Result<By, A::Error> {
-        Vec::deserialize(de::value::SeqAccessDeserializer::new(parts)).map(By::Parts)
+        let either = word_or_list::read(deserializer, "address, identity, all, or a list of parts")?;
+        Ok(match either {
+            WordOrList::Word(word) => Self::Whose(word),
+            WordOrList::List(list) => Self::Parts(list),
+        })
     }
 }
 

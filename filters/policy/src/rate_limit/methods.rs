@@ -1,9 +1,8 @@
 //! Which methods a limit holds for.
 
-use std::fmt;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use serde::{Deserialize, Deserializer, Serialize, de};
-
+use super::word_or_list::{self, WordOrList};
 use crate::{Check, Invalid};
 
 /// Which methods: a word, or a list.
@@ -44,28 +43,13 @@ impl Methods {
     }
 }
 
-/// By hand, since what serde says of untagged types names neither the field nor the reason.
 impl<'de> Deserialize<'de> for Methods {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-struct Visitor;
-
-impl<'de> de::Visitor<'de> for Visitor {
-    type Value = Methods;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("read, write, or a list of methods")
-    }
-
-    fn visit_str<E: de::Error>(self, word: &str) -> Result<Methods, E> {
-        MethodKind::deserialize(de::value::StrDeserializer::new(word)).map(Methods::Kind)
-    }
-
-    fn visit_seq<A: de::SeqAccess<'de>>(self, methods: A) -> Result<Methods, A::Error> {
-        Vec::deserialize(de::value::SeqAccessDeserializer::new(methods)).map(Methods::List)
+        let either = word_or_list::read(deserializer, "read, write, or a list of methods")?;
+        Ok(match either {
+            WordOrList::Word(word) => Self::Kind(word),
+            WordOrList::List(list) => Self::List(list),
+        })
     }
 }
 

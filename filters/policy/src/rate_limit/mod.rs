@@ -7,6 +7,7 @@ mod limit;
 mod methods;
 mod mode;
 mod template;
+mod word_or_list;
 
 use serde::{Deserialize, Serialize};
 
