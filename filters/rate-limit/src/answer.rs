@@ -167,7 +167,7 @@ mod tests {
         for limit in &mut rules.limits {
             limit.report_only = limit.name == name;
         }
-        Rules { announced: policy_value(&rules.limits), ..rules }
+        Rules::new(rules.limits, rules.timeout)
     }
 
     fn counted(rules: &Rules, states: [(bool, u64, u64); 2]) -> Vec<Counted<'_>> {

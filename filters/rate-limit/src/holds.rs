@@ -7,13 +7,12 @@ use ferrox_policy::rate_limit::{Exempt, Limit, Methods};
 use crate::{client::Client, request, rules::Rules};
 
 /// Those of a route's limits that hold for the request of a client; `None` where none does. What holds for every request costs
-/// nothing here.
+/// nothing here, and what does not is made once.
 pub(crate) fn for_client(rules: &Rc<Rules>, client: &Client<'_>) -> Option<Rc<Rules>> {
     if rules.limits.iter().all(|limit| holds(limit, client)) {
         return Some(Rc::clone(rules));
     }
-    let held: Vec<_> = rules.limits.iter().filter(|limit| holds(limit, client)).cloned().collect();
-    (!held.is_empty()).then(|| Rc::new(Rules::new(held, rules.timeout)))
+    Some(rules.only(|limit| holds(limit, client))).filter(|held| !held.limits.is_empty())
 }
 
 fn holds(limit: &Limit, client: &Client<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! The limits of a request, from its route or from the configuration.
 
-use std::{convert::Infallible, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::HashMap, convert::Infallible, rc::Rc, time::Duration};
 
 use ferrox_host::{Host, Level, PolicyCache, Side};
 use ferrox_policy::{
@@ -22,6 +22,8 @@ pub(crate) struct Rules {
     pub(crate) announced: String,
     /// Longest wait for a decision, if not the configuration's.
     pub(crate) timeout: Option<Duration>,
+    /// Parts of these that were asked for, by which limits they have: a policy has eight at most.
+    parts: RefCell<HashMap<u8, Rc<Rules>>>,
 }
 
 impl Rules {
@@ -33,7 +35,17 @@ impl Rules {
 
     /// Rules of these limits.
     pub(crate) fn new(limits: Vec<Limit>, timeout: Option<Duration>) -> Self {
-        Self { announced: answer::policy_value(&limits), limits, timeout }
+        Self { announced: answer::policy_value(&limits), limits, timeout, parts: RefCell::default() }
+    }
+
+    /// Those of the limits that hold, as rules of their own.
+    pub(crate) fn only(&self, holds: impl Fn(&Limit) -> bool) -> Rc<Self> {
+        let which = self.limits.iter().fold(0, |which, limit| which << 1 | u8::from(holds(limit)));
+        let part = || {
+            let limits = self.limits.iter().filter(|limit| holds(limit)).cloned().collect();
+            Rc::new(Self::new(limits, self.timeout))
+        };
+        Rc::clone(self.parts.borrow_mut().entry(which).or_insert_with(part))
     }
 
     /// Whether a request can pass by tokens that the worker holds.
