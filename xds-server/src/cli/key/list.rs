@@ -1,14 +1,12 @@
 //! `ferrox key list`.
 
 use clap::Args;
+use ferrox_policy::auth::KeyDigest;
 
 use crate::{
     cli::{CliError, Database},
     store::KnownKey,
 };
-
-/// Digits of a digest that tell keys apart.
-const SHOWN_DIGITS: usize = 16;
 
 const HEAD: &str = "SHA256\tCONSUMER\tNAME\tSCOPES\tROUTES\tNOT BEFORE\tEXPIRES\tSTATE\tLAST USED\tREQUESTS";
 
@@ -42,7 +40,7 @@ fn line(key: &KnownKey) -> String {
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let routes = if key.routes.is_empty() { "any".to_owned() } else { key.routes.join(",") };
     [
-        key.sha256.chars().take(SHOWN_DIGITS).collect(),
+        key.sha256.chars().take(KeyDigest::START).collect(),
         key.consumer.clone(),
         key.name.as_deref().unwrap_or("-").escape_debug().to_string(),
         key.scopes.as_ref().map_or("all".to_owned(), |scopes| scopes.join(",")),

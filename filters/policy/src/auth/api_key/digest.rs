@@ -10,11 +10,14 @@ use sha2::{Digest, Sha256};
 pub struct KeyDigest(pub [u8; 32]);
 
 impl KeyDigest {
-    /// The first 16 hex digits, by which people tell keys apart.
+    /// So many hex digits tell keys apart.
+    pub const START: usize = 16;
+
+    /// The first digits, by which people tell keys apart.
     #[must_use]
     pub fn start(&self) -> String {
         let mut hex = self.to_string();
-        hex.truncate(16);
+        hex.truncate(Self::START);
         hex
     }
 
