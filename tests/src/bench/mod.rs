@@ -8,6 +8,7 @@ pub mod choice;
 pub mod configuration;
 pub mod limitador;
 mod load;
+pub mod schedule;
 pub mod table;
 pub mod turns;
 
