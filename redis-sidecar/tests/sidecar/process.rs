@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::TcpListener,
-    process::{Child, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Output, Stdio},
 };
 
 use crate::redis_server::{ClosedPort, RedisServer};
@@ -24,6 +24,37 @@ fn fails(arguments: &[&str]) -> (Option<i32>, String) {
 
 /// A process that is killed if the test does not see its end.
 struct Running(Child);
+
+impl Running {
+    /// A sidecar of a Redis, and its log as JSON.
+    fn start(url: &str) -> (Self, Log) {
+        let mut child = sidecar(&["--listen", "127.0.0.1:0"])
+            .envs([("FERROX_REDIS_URL", url), ("FERROX_LOG_FORMAT", "json"), ("FERROX_LOG", "debug")])
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        (Self(child), Log { output, read: String::new() })
+    }
+}
+
+/// What a sidecar writes.
+struct Log {
+    output: BufReader<ChildStdout>,
+    read: String,
+}
+
+impl Log {
+    fn read_until(&mut self, told: &[&str]) {
+        while !told.iter().all(|told| self.read.contains(told)) {
+            assert_ne!(self.output.read_line(&mut self.read).unwrap(), 0, "{}", self.read);
+        }
+    }
+
+    fn read_to_end(mut self) -> String {
+        self.output.read_to_string(&mut self.read).unwrap();
+        self.read
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -78,20 +109,12 @@ fn the_help_does_not_show_the_url_of_the_environment() {
 fn sigterm_ends_it_with_exit_code_0_and_the_log_tells_the_address_but_no_password() {
     let port = ClosedPort::new();
     let url = format!("redis://:hush@127.0.0.1:{}", port.number());
-    let child = sidecar(&["--listen", "127.0.0.1:0"])
-        .envs([("FERROX_REDIS_URL", url.as_str()), ("FERROX_LOG_FORMAT", "json"), ("FERROX_LOG", "debug")])
-        .spawn()
-        .unwrap();
-    let mut running = Running(child);
-    let mut output = BufReader::new(running.0.stdout.take().unwrap());
-    let mut log = String::new();
-    while !(log.contains("listening") && log.contains("Redis fails")) {
-        assert_ne!(output.read_line(&mut log).unwrap(), 0, "{log}");
-    }
+    let (mut running, mut log) = Running::start(&url);
+    log.read_until(&["listening", "Redis fails"]);
     // The shell's own kill: the program of that name is not on every system.
     let kill = format!("kill {}", running.0.id());
     assert!(Command::new("/bin/sh").args(["-c", &kill]).status().unwrap().success());
-    output.read_to_string(&mut log).unwrap();
+    let log = log.read_to_end();
     assert_eq!(running.0.wait().unwrap().code(), Some(0));
 
     let events: Vec<serde_json::Value> =
@@ -107,23 +130,13 @@ fn sigterm_ends_it_with_exit_code_0_and_the_log_tells_the_address_but_no_passwor
 fn each_way_to_fail_is_in_the_log_once_and_without_the_password() {
     let mut redis = RedisServer::start_with(&["--requirepass", "another"]);
     let url = redis.url_with_password("hush");
-    let child = sidecar(&["--listen", "127.0.0.1:0"])
-        .envs([("FERROX_REDIS_URL", url.as_str()), ("FERROX_LOG_FORMAT", "json"), ("FERROX_LOG", "debug")])
-        .spawn()
-        .unwrap();
-    let mut running = Running(child);
-    let mut output = BufReader::new(running.0.stdout.take().unwrap());
-    let mut log = String::new();
+    let (mut running, mut log) = Running::start(&url);
     let (refused, gone) = ("does not accept the user or the password", "cannot be reached");
-    while !log.contains(refused) {
-        assert_ne!(output.read_line(&mut log).unwrap(), 0, "{log}");
-    }
+    log.read_until(&[refused]);
     redis.kill();
-    while !log.contains(gone) {
-        assert_ne!(output.read_line(&mut log).unwrap(), 0, "{log}");
-    }
+    log.read_until(&[gone]);
     running.0.kill().unwrap();
-    output.read_to_string(&mut log).unwrap();
+    let log = log.read_to_end();
     for reason in [refused, gone] {
         assert_eq!(log.matches(reason).count(), 1, "{log}");
     }
